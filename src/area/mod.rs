@@ -1,0 +1,1 @@
+//! Areas: a country's name, a file, or bounds become polygons.

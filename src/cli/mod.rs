@@ -1,0 +1,29 @@
+//! The command line: raw arguments become useful ones here, and only here is anything printed.
+//!
+//! stdout is data, stderr is for people. Each subcommand is one file with an `Args` struct and a
+//! `run` function that answers the exit code.
+
+mod error;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+pub use error::{CliError, EXIT_FAILED_TILES, EXIT_FATAL, EXIT_INTERRUPTED, OrHint};
+
+/// From a country's name to a map of likely high-voltage towers.
+#[derive(Debug, Parser)]
+#[command(name = "hvmap", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome: Result<ExitCode, CliError> = match cli.command {};
+    outcome.unwrap_or_else(|error| error.report())
+}

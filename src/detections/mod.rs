@@ -1,0 +1,1 @@
+//! From candidates to located, ranked detections.

@@ -1,0 +1,1 @@
+//! Detections written for other programs.

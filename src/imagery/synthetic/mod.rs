@@ -1,0 +1,1 @@
+//! The synthetic world: imagery of any place on the planet with known answers.

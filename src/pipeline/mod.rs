@@ -1,0 +1,1 @@
+//! Wires scan, imagery, decoding, prediction and ledger.

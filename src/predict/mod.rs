@@ -1,0 +1,95 @@
+//! Classifiers: images in, scores out.
+//!
+//! In: batches of encoded payloads or RGB8 pixels. Out: for each image the probability of the
+//! positive classes and, where the model has one, an attribution grid. Never: any knowledge of
+//! countries, tiles or files of imagery.
+
+mod error;
+
+use bytes::Bytes;
+pub use error::PredictError;
+
+/// A loaded model: opens the classifiers that the pipeline's workers own.
+pub trait Model: Send + Sync {
+    fn info(&self) -> &ModelInfo;
+
+    /// How many classifiers are worth running at once on this machine.
+    fn workers(&self) -> usize;
+
+    /// Opens a classifier for one worker thread.
+    ///
+    /// # Errors
+    /// When the engine cannot be set up for it.
+    fn classifier(&self) -> Result<Box<dyn Classifier>, PredictError>;
+}
+
+/// One worker's classifier.
+pub trait Classifier: Send {
+    /// In which form it takes images.
+    fn form(&self) -> ImageForm;
+
+    /// The number of images it takes at once at most.
+    fn batch_size_max(&self) -> usize;
+
+    /// Classifies a batch and overwrites `out` with as many predictions, in the batch's order.
+    ///
+    /// # Errors
+    /// When the batch as a whole could not be classified.
+    fn classify(&mut self, batch: Batch<'_>, out: &mut Predictions) -> Result<(), PredictError>;
+}
+
+/// The form in which a classifier takes images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageForm {
+    /// Encoded payloads, sent on as they came.
+    Encoded,
+    /// Pixels: 256×256, RGB8, rows top-down.
+    Rgb8,
+}
+
+/// Images to classify together.
+#[derive(Clone, Copy, Debug)]
+pub enum Batch<'a> {
+    Encoded(&'a [Bytes]),
+    /// `n ×` [`crate::image::RGB_BYTES`] bytes: n decoded tiles, one after the other.
+    Rgb8(&'a [u8]),
+}
+
+/// The answers to one batch; reused from batch to batch.
+#[derive(Clone, Debug, Default)]
+pub struct Predictions {
+    /// One score an image: the probability of the positive classes, 0 to 1. NaN where the
+    /// classifier had no usable answer for that image.
+    pub scores: Vec<f32>,
+    /// `n × height × width` cells, rows top-down; empty when the model has no attribution.
+    pub attribution: Vec<f32>,
+}
+
+/// What is known of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelInfo {
+    /// Path or URL as given, keys redacted.
+    pub name: String,
+    /// SHA-256 of the model file in lower-case hexadecimal; for a remote model of its identity.
+    pub checksum: String,
+    /// Engine, version, provider and device, such as `onnxruntime 1.31.1, cpu`.
+    pub engine: String,
+    pub classes: Vec<String>,
+    /// The classes that count as a tower.
+    pub positives: Vec<String>,
+    /// The threshold that the model's packager recommends.
+    pub default_threshold: Option<f32>,
+    pub precision: Option<String>,
+    /// Trained on the synthetic world: refused on real imagery unless overridden.
+    pub trained_on_synthetic: bool,
+    pub attribution: Option<AttributionMap>,
+}
+
+/// The pixel of each cell of an attribution grid, measured by the packager.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttributionMap {
+    /// Pixel column of each grid column's centre, rising.
+    pub columns_px: Vec<f32>,
+    /// Pixel row of each grid row's centre, rising.
+    pub rows_px: Vec<f32>,
+}

@@ -1,0 +1,1 @@
+//! Counters and clocks: each stage's busy, waiting and blocked share.

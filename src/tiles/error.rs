@@ -1,0 +1,13 @@
+//! What can be wrong with a tile address or an area to cover.
+
+/// Trouble with tile addresses and covers.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TilesError {
+    #[error("zoom out of range (got {got}, expected 0 to {max})", max = super::ZOOM_MAX)]
+    ZoomOutOfRange { got: u32 },
+    #[error("tile {z}/{x}/{y} does not exist (at zoom {z}, x and y are 0 to {max})")]
+    TileOutOfRange { z: u8, x: u32, y: u32, max: u32 },
+    #[error("bounds are not west,south,east,north in degrees (got {got:?})")]
+    InvalidBounds { got: String },
+}

@@ -1,0 +1,25 @@
+//! The tile grid and the words that every other module shares.
+//!
+//! In: an area as longitude/latitude polygons. Out: the tiles that cover it ([`Cover`]), and the
+//! types that travel through the pipeline ([`TileCoord`], [`WorkUnit`], [`BlockOutcome`]).
+//! Never: any I/O, and any row order but XYZ, y down. The TMS flip happens only where an MBTiles
+//! file or a URL template asks for it, through [`TileCoord::tms_y`].
+
+mod block;
+mod bounds;
+mod coord;
+mod error;
+pub mod mercator;
+mod outcome;
+
+pub use block::{BLOCK_SIDE, BLOCK_TILES, BlockCoord, TileMask};
+pub use bounds::Bounds;
+pub use coord::{TileCoord, ZOOM_MAX};
+pub use error::TilesError;
+pub use outcome::{
+    AttributionGrid, BlockOutcome, Candidate, StateCounts, TileOutcome, TileState, UNIT_TILES_MAX,
+    WorkUnit,
+};
+
+/// Side of a tile image in pixels.
+pub const TILE_SIZE_PX: u32 = 256;

@@ -80,6 +80,10 @@ pub struct ModelInfo {
     /// The threshold that the model's packager recommends.
     pub default_threshold: Option<f32>,
     pub precision: Option<String>,
+    /// How images and outputs are fitted to a model that was not packaged for hvmap, such as
+    /// `nchw, preprocess torch, softmax, sum of 1`; it changes scores, so it belongs to the
+    /// model's identity. `None` for packaged models, which carry all of it inside.
+    pub adaptation: Option<String>,
     /// Trained on the synthetic world: refused on real imagery unless overridden.
     pub trained_on_synthetic: bool,
     pub attribution: Option<AttributionMap>,

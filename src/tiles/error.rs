@@ -1,5 +1,7 @@
 //! What can be wrong with a tile address or an area to cover.
 
+use super::TileCoord;
+
 /// Trouble with tile addresses and covers.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -10,4 +12,14 @@ pub enum TilesError {
     TileOutOfRange { z: u8, x: u32, y: u32, max: u32 },
     #[error("bounds are not west,south,east,north in degrees (got {got:?})")]
     InvalidBounds { got: String },
+    #[error(
+        "coordinate is not a longitude and latitude in degrees (got {lon}, {lat}; expected ±180, ±90)"
+    )]
+    CoordinateOutOfRange { lon: f64, lat: f64 },
+    #[error("tiles of one zoom are needed (got {tile} among tiles of zoom {expected})")]
+    MixedZooms { tile: TileCoord, expected: u8 },
+    #[error("no tiles given (expected at least one)")]
+    NoTiles,
+    #[error("the area is too intricate at this zoom (more than 4 billion row spans)")]
+    CoverTooLarge,
 }

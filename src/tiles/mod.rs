@@ -8,6 +8,7 @@
 mod block;
 mod bounds;
 mod coord;
+mod cover;
 mod error;
 pub mod mercator;
 mod outcome;
@@ -15,6 +16,7 @@ mod outcome;
 pub use block::{BLOCK_SIDE, BLOCK_TILES, BlockCoord, TileMask};
 pub use bounds::Bounds;
 pub use coord::{TileCoord, ZOOM_MAX};
+pub use cover::{Blocks, Cover, CoverBuilder, Span};
 pub use error::TilesError;
 pub use outcome::{
     AttributionGrid, BlockOutcome, Candidate, StateCounts, TileOutcome, TileState, UNIT_TILES_MAX,

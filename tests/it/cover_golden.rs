@@ -1,0 +1,79 @@
+//! Covers of real countries against the counts and checksums of two independent tools.
+
+use std::{fmt::Write as _, fs, path::PathBuf};
+
+use geo::MultiPolygon;
+use hvmap::tiles::Cover;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+#[derive(Deserialize)]
+struct Golden {
+    covers: Vec<GoldenCover>,
+}
+
+#[derive(Deserialize)]
+struct GoldenCover {
+    file: PathBuf,
+    zoom: u8,
+    tiles: u64,
+    sha256: Option<String>,
+}
+
+/// The folder of large real inputs, which lies beside a developer's checkout and in no release.
+fn shared_data() -> Option<PathBuf> {
+    let parent = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    parent.is_dir().then_some(parent)
+}
+
+fn polygons_of(path: &PathBuf) -> MultiPolygon<f64> {
+    let text = fs::read_to_string(path).unwrap();
+    let collection: geojson::FeatureCollection = text
+        .parse::<geojson::GeoJson>()
+        .unwrap()
+        .try_into()
+        .unwrap();
+    let mut polygons = Vec::new();
+    for feature in collection.features {
+        match geo::Geometry::try_from(feature.geometry.unwrap()).unwrap() {
+            geo::Geometry::Polygon(polygon) => polygons.push(polygon),
+            geo::Geometry::MultiPolygon(many) => polygons.extend(many),
+            other => panic!("not a polygon: {other:?}"),
+        }
+    }
+    MultiPolygon(polygons)
+}
+
+#[test]
+fn covers_agree_tile_for_tile_with_two_other_tools() {
+    let Some(data) = shared_data() else {
+        eprintln!("skipped: no ../shared/data beside this checkout");
+        return;
+    };
+    let golden: Golden =
+        serde_json::from_str(&fs::read_to_string(data.join("cover-golden.json")).unwrap()).unwrap();
+    for expected in golden.covers {
+        let what = format!("{} at zoom {}", expected.file.display(), expected.zoom);
+        let polygons = polygons_of(&data.join(&expected.file));
+        let cover = Cover::from_polygons(&polygons, expected.zoom).unwrap();
+        assert_eq!(cover.count(), expected.tiles, "{what}");
+        if let Some(sha256) = expected.sha256 {
+            let mut hash = Sha256::new();
+            let mut line = String::new();
+            for (position, tile) in cover.iter().enumerate() {
+                line.clear();
+                if position > 0 {
+                    line.push('\n');
+                }
+                write!(line, "{} {} {}", tile.x, tile.y, tile.z).unwrap();
+                hash.update(&line);
+            }
+            let got: String = hash
+                .finalize()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            assert_eq!(got, sha256, "{what}");
+        }
+    }
+}

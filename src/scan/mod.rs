@@ -32,6 +32,10 @@ pub trait Scan: Send {
 
 /// What a scan answers when it is asked for the next unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved once for hundreds of tiles"
+)]
 pub enum Next {
     Unit(WorkUnit),
     /// Nothing until more outcomes are learnt.

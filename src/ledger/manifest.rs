@@ -1,0 +1,199 @@
+//! What a run is: everything that its outcomes depend on.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// The settings of a run that may never change, since its outcomes depend on them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub area: AreaRecord,
+    pub zoom: u8,
+    pub imagery: ImageryRecord,
+    pub model: ModelRecord,
+    /// Score from which a tile counts as a detection.
+    pub threshold: f32,
+    /// Score from which a tile is kept as a candidate, at most `threshold`.
+    pub keep_threshold: f32,
+    /// Whether candidates keep their encoded image.
+    pub keep_payloads: bool,
+    /// The most tiles in one work unit.
+    pub unit_tiles_max: usize,
+}
+
+/// The area as it was covered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AreaRecord {
+    /// What the user asked for: "Pakistan", a file's name, bounds.
+    pub label: String,
+    /// Where the boundary comes from, its date and its coarseness.
+    pub source: String,
+    /// Tiles in the cover.
+    pub tiles: u64,
+    /// Digest of the cover: two areas with the same digest are the same tiles.
+    pub digest: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImageryRecord {
+    /// The source as named by the user, keys redacted.
+    pub name: String,
+    pub attribution: String,
+    pub terms: Option<String>,
+    pub synthetic: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelRecord {
+    pub name: String,
+    /// SHA-256 of the model.
+    pub checksum: String,
+    pub classes: Vec<String>,
+    pub positives: Vec<String>,
+    pub precision: Option<String>,
+    pub trained_on_synthetic: bool,
+    /// Pixel column of each column of the attribution grid, if there is one.
+    pub attribution_columns_px: Option<Vec<f32>>,
+    /// Pixel row of each row of the attribution grid.
+    pub attribution_rows_px: Option<Vec<f32>>,
+}
+
+/// The settings that may change from one start of a run to the next; each change is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SettingsRecord {
+    /// The scan strategy.
+    pub scan: String,
+    /// The strategy's knobs.
+    pub scan_settings: Value,
+    /// Engine, version, provider and processor: scores agree bit for bit only between equal ones.
+    pub engine: String,
+    /// Requests a second, if limited.
+    pub rate: Option<f64>,
+}
+
+/// A setting that differs between a ledger and a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Path of the setting, such as `model.checksum`.
+    pub setting: String,
+    pub recorded: String,
+    pub asked: String,
+}
+
+impl Manifest {
+    /// The settings in which another manifest differs, in order of their names.
+    #[must_use]
+    pub fn differences(&self, asked: &Self) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        compare("", &to_value(self), &to_value(asked), &mut differences);
+        // A model is its content: the same file under another name is the same model.
+        differences.retain(|difference| difference.setting != "model.name");
+        differences
+    }
+
+    /// SHA-256 of the manifest, in lower-case hexadecimal, by which exports name their run.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let mut value = to_value(self);
+        if let Some(model) = value.get_mut("model").and_then(Value::as_object_mut) {
+            model.remove("name");
+        }
+        hex(&Sha256::digest(value.to_string()))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn to_value(manifest: &Manifest) -> Value {
+    serde_json::to_value(manifest).expect("a manifest holds only strings, numbers and lists")
+}
+
+fn compare(path: &str, recorded: &Value, asked: &Value, differences: &mut Vec<Difference>) {
+    if let (Value::Object(recorded), Value::Object(asked)) = (recorded, asked) {
+        for (key, recorded) in recorded {
+            let path = if path.is_empty() {
+                key.clone()
+            } else {
+                format!("{path}.{key}")
+            };
+            compare(
+                &path,
+                recorded,
+                asked.get(key).unwrap_or(&Value::Null),
+                differences,
+            );
+        }
+    } else if recorded != asked {
+        differences.push(Difference {
+            setting: path.to_owned(),
+            recorded: recorded.to_string(),
+            asked: asked.to_string(),
+        });
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn manifest() -> Manifest {
+        Manifest {
+            area: AreaRecord {
+                label: "San Marino".into(),
+                source: "a test".into(),
+                tiles: 4_000,
+                digest: "00".into(),
+            },
+            zoom: 18,
+            imagery: ImageryRecord {
+                name: "synthetic:1".into(),
+                attribution: "SYNTHETIC".into(),
+                terms: None,
+                synthetic: true,
+            },
+            model: ModelRecord {
+                name: "demo.onnx".into(),
+                checksum: "11".into(),
+                classes: vec!["negative".into(), "tower".into()],
+                positives: vec!["tower".into()],
+                precision: None,
+                trained_on_synthetic: true,
+                attribution_columns_px: None,
+                attribution_rows_px: None,
+            },
+            threshold: 0.5,
+            keep_threshold: 0.25,
+            keep_payloads: false,
+            unit_tiles_max: 512,
+        }
+    }
+
+    #[test]
+    fn each_difference_is_named_with_both_values() {
+        let recorded = manifest();
+        let mut asked = manifest();
+        asked.zoom = 17;
+        asked.model.checksum = "22".into();
+        asked.model.name = "elsewhere/demo.onnx".into();
+        let differences: Vec<String> = recorded
+            .differences(&asked)
+            .into_iter()
+            .map(|d| format!("{}: {} {}", d.setting, d.recorded, d.asked))
+            .collect();
+        assert_eq!(
+            differences,
+            ["zoom: 18 17", "model.checksum: \"11\" \"22\""]
+        );
+    }
+
+    #[test]
+    fn the_hash_follows_the_content_and_not_the_models_path() {
+        let mut other = manifest();
+        other.model.name = "elsewhere/demo.onnx".into();
+        assert_eq!(manifest().hash(), other.hash());
+        other.threshold = 0.6;
+        assert_ne!(manifest().hash(), other.hash());
+    }
+}

@@ -1,0 +1,425 @@
+//! Reading a ledger: for status, exports, resume and retries.
+
+use std::{
+    ops::{ControlFlow, Range},
+    path::{Path, PathBuf},
+};
+
+use half::f16;
+use rusqlite::{Connection, OpenFlags, Row};
+
+use super::{FILE_NAME, LedgerError, Manifest, SettingsRecord, encoding, schema};
+use crate::tiles::{
+    AttributionGrid, BlockCoord, BlockOutcome, StateCounts, TileCoord, TileMask, TileOutcome,
+    TileState, WorkUnit,
+};
+
+/// A run's ledger, open for reading; a run may be writing to it meanwhile.
+#[derive(Debug)]
+pub struct LedgerReader {
+    connection: Connection,
+    path: PathBuf,
+}
+
+/// A candidate as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CandidateRow {
+    pub tile: TileCoord,
+    pub score: f32,
+    pub content_hash: u64,
+    pub attribution: Option<AttributionGrid>,
+}
+
+/// Indices in a block, rising, each with its outcome.
+type Tiles = Vec<(u16, TileOutcome)>;
+
+impl LedgerReader {
+    /// Opens the ledger of the run in a folder, also one that cannot be written.
+    ///
+    /// # Errors
+    /// When there is none, it is not one, or it is of a newer version.
+    pub fn open(dir: &Path) -> Result<Self, LedgerError> {
+        let path = dir.join(FILE_NAME);
+        if !path.exists() {
+            return Err(LedgerError::NoRun {
+                dir: dir.to_owned(),
+            });
+        }
+        let connection = schema::connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        match schema::check(&connection, &path) {
+            // A write-ahead log cannot be shared in a folder that is not writable; when no log is
+            // left over, the file alone is the whole truth.
+            Err(LedgerError::Sqlite { .. }) if !path.with_extension("hvmap-wal").exists() => {
+                let uri = format!("file:{}?immutable=1", escape_uri(&path));
+                let connection = schema::connect(
+                    Path::new(&uri),
+                    OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
+                )?;
+                schema::check(&connection, &path)?;
+                Ok(Self { connection, path })
+            }
+            checked => checked.map(|()| Self { connection, path }),
+        }
+    }
+
+    pub(super) fn over(connection: Connection, path: PathBuf) -> Self {
+        Self { connection, path }
+    }
+
+    pub(super) fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// The ledger's file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// # Errors
+    /// When the ledger is damaged.
+    pub fn manifest(&self) -> Result<Manifest, LedgerError> {
+        let text: String = self
+            .connection
+            .query_row("SELECT manifest FROM manifest", [], |row| row.get(0))
+            .map_err(|source| self.trouble(source))?;
+        serde_json::from_str(&text).map_err(|error| self.damaged(format!("manifest: {error}")))
+    }
+
+    /// The history of the changeable settings, oldest first.
+    ///
+    /// # Errors
+    /// When the ledger is damaged.
+    pub fn settings(&self) -> Result<Vec<SettingsRecord>, LedgerError> {
+        let mut history = Vec::new();
+        self.each(
+            "SELECT settings FROM settings ORDER BY id",
+            [],
+            |row| row.get::<_, String>(0),
+            |text| {
+                history.push(
+                    serde_json::from_str(&text)
+                        .map_err(|error| self.damaged(format!("settings: {error}")))?,
+                );
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        Ok(history)
+    }
+
+    /// The number of tiles in each state, out of `planned`.
+    ///
+    /// # Errors
+    /// When the ledger is damaged, or holds more tiles than planned.
+    pub fn counts(&self, planned: u64) -> Result<StateCounts, LedgerError> {
+        let mut counts = StateCounts::default();
+        self.each(
+            "SELECT state, tiles FROM state_count",
+            [],
+            |row| Ok((row.get::<_, u8>(0)?, row.get::<_, u64>(1)?)),
+            |(number, tiles)| {
+                let state = TileState::from_number(number)
+                    .ok_or_else(|| self.damaged(format!("unknown state number {number}")))?;
+                *counts.get_mut(state) = tiles;
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        counts.not_visited = planned.checked_sub(counts.planned()).ok_or_else(|| {
+            self.damaged(format!(
+                "it holds {} tiles, more than the {planned} planned",
+                counts.planned()
+            ))
+        })?;
+        Ok(counts)
+    }
+
+    /// The sequence numbers that have an outcome, as rising half-open ranges.
+    ///
+    /// # Errors
+    /// When the ledger is damaged.
+    pub fn committed(&self) -> Result<Vec<Range<u64>>, LedgerError> {
+        let mut ranges: Vec<Range<u64>> = Vec::new();
+        self.each(
+            "SELECT sequence FROM outcome ORDER BY sequence",
+            [],
+            |row| row.get::<_, u64>(0),
+            |sequence| {
+                match ranges.last_mut() {
+                    Some(last) if last.end == sequence => last.end += 1,
+                    _ => ranges.push(sequence..sequence + 1),
+                }
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        Ok(ranges)
+    }
+
+    /// The first outcome of a unit, which is what the scan learnt from; without candidates.
+    ///
+    /// # Errors
+    /// When the unit has none, or the ledger is damaged.
+    pub fn first_outcome(&self, sequence: u64) -> Result<BlockOutcome, LedgerError> {
+        let zoom = self.manifest()?.zoom;
+        self.connection
+            .prepare_cached(
+                "SELECT sequence, block_x, block_y, tiles FROM outcome WHERE sequence = ?1",
+            )
+            .and_then(|mut statement| statement.query_row([sequence], outcome_row))
+            .map_err(|source| self.trouble(source))
+            .and_then(|row| self.outcome(zoom, row))
+    }
+
+    /// Every unit's present outcome in rising order of sequence, retries taken in; without
+    /// candidates.
+    ///
+    /// # Errors
+    /// The visitor's, or when the ledger is damaged.
+    pub fn outcomes<E: From<LedgerError>>(
+        &self,
+        mut visit: impl FnMut(BlockOutcome) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        let zoom = self.manifest()?.zoom;
+        self.each(
+            "SELECT sequence, block_x, block_y, tiles FROM outcome ORDER BY sequence",
+            [],
+            outcome_row,
+            |row| {
+                let mut outcome = self.outcome(zoom, row)?;
+                self.apply_retries(&mut outcome)?;
+                visit(outcome)
+            },
+        )
+    }
+
+    /// The tiles that `--retry-failed` takes: for each unit with failures a unit of the same
+    /// sequence that wants those alone, in rising order.
+    ///
+    /// # Errors
+    /// When the ledger is damaged.
+    pub fn failed_units(&self) -> Result<Vec<WorkUnit>, LedgerError> {
+        let mut sequences = Vec::new();
+        self.each(
+            "SELECT sequence FROM failed_unit ORDER BY sequence",
+            [],
+            |row| row.get::<_, u64>(0),
+            |sequence| {
+                sequences.push(sequence);
+                Ok::<_, LedgerError>(ControlFlow::Continue(()))
+            },
+        )?;
+        sequences
+            .into_iter()
+            .map(|sequence| {
+                let (tiles, block) = self.present(sequence)?;
+                Ok(WorkUnit {
+                    sequence,
+                    block,
+                    wanted: tiles
+                        .into_iter()
+                        .filter(|(_, tile)| tile.state().is_failure())
+                        .map(|(index, _)| index)
+                        .collect(),
+                })
+            })
+            .collect()
+    }
+
+    /// Visits the candidates with at least a score, best first, equal scores in tile order.
+    ///
+    /// # Errors
+    /// The visitor's, or when the ledger is damaged.
+    pub fn candidates_by_rank<E: From<LedgerError>>(
+        &self,
+        score_min: f32,
+        mut visit: impl FnMut(CandidateRow) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        let z = self.manifest()?.zoom;
+        self.each(
+            "SELECT x, y, score, content_hash, grid_width, grid FROM candidate
+             WHERE score >= ?1 ORDER BY score DESC, y, x",
+            [score_min],
+            |row| {
+                Ok((
+                    TileCoord {
+                        z,
+                        x: row.get(0)?,
+                        y: row.get(1)?,
+                    },
+                    row.get::<_, f32>(2)?,
+                    row.get::<_, i64>(3)?,
+                    row.get::<_, Option<u16>>(4)?,
+                    row.get::<_, Option<Vec<u8>>>(5)?,
+                ))
+            },
+            |(tile, score, content_hash, width, cells)| {
+                let attribution = match (width, cells) {
+                    (Some(width), Some(bytes)) => Some(
+                        grid(width, &bytes)
+                            .ok_or_else(|| self.damaged(format!("attribution grid of {tile}")))?,
+                    ),
+                    _ => None,
+                };
+                visit(CandidateRow {
+                    tile,
+                    score,
+                    content_hash: content_hash.cast_unsigned(),
+                    attribution,
+                })
+            },
+        )
+    }
+
+    /// Number of candidates with at least a score.
+    ///
+    /// # Errors
+    /// When the ledger is damaged.
+    pub fn candidate_count(&self, score_min: f32) -> Result<u64, LedgerError> {
+        self.connection
+            .prepare_cached("SELECT COUNT(*) FROM candidate WHERE score >= ?1")
+            .and_then(|mut statement| statement.query_row([score_min], |row| row.get(0)))
+            .map_err(|source| self.trouble(source))
+    }
+
+    /// The kept image of a candidate, if the run keeps them.
+    ///
+    /// # Errors
+    /// When the ledger is damaged.
+    pub fn payload(&self, tile: TileCoord) -> Result<Option<Vec<u8>>, LedgerError> {
+        use rusqlite::OptionalExtension;
+        self.connection
+            .prepare_cached(
+                "SELECT bytes FROM payload JOIN candidate ON candidate.id = payload.candidate
+                 WHERE y = ?1 AND x = ?2",
+            )
+            .and_then(|mut statement| {
+                statement
+                    .query_row([tile.y, tile.x], |row| row.get(0))
+                    .optional()
+            })
+            .map_err(|source| self.trouble(source))
+    }
+
+    /// A unit's tiles as they stand now, and its block.
+    pub(super) fn present(&self, sequence: u64) -> Result<(Tiles, BlockCoord), LedgerError> {
+        let mut outcome = self.first_outcome(sequence)?;
+        self.apply_retries(&mut outcome)?;
+        let tiles = outcome.wanted.iter().zip(outcome.tiles).collect();
+        Ok((tiles, outcome.block))
+    }
+
+    fn apply_retries(&self, outcome: &mut BlockOutcome) -> Result<(), LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT tiles FROM retry WHERE sequence = ?1 ORDER BY id")
+            .map_err(|source| self.trouble(source))?;
+        let blobs = statement
+            .query_map([outcome.sequence], |row| row.get::<_, Vec<u8>>(0))
+            .map_err(|source| self.trouble(source))?;
+        for blob in blobs {
+            let blob = blob.map_err(|source| self.trouble(source))?;
+            let (wanted, tiles) = encoding::decode(&blob).map_err(|what| self.damaged(what))?;
+            for (index, tile) in wanted.iter().zip(tiles) {
+                let rank = outcome.wanted.rank(index).ok_or_else(|| {
+                    self.damaged(format!(
+                        "a retry of unit {} holds a tile that the unit does not want",
+                        outcome.sequence
+                    ))
+                })?;
+                outcome.tiles[rank] = tile;
+            }
+        }
+        Ok(())
+    }
+
+    fn outcome(&self, zoom: u8, row: OutcomeRow) -> Result<BlockOutcome, LedgerError> {
+        let (wanted, tiles): (TileMask, Vec<TileOutcome>) = encoding::decode(&row.tiles)
+            .map_err(|what| self.damaged(format!("unit {}: {what}", row.sequence)))?;
+        Ok(BlockOutcome {
+            sequence: row.sequence,
+            block: BlockCoord {
+                z: zoom,
+                x: row.block_x,
+                y: row.block_y,
+            },
+            wanted,
+            tiles,
+            candidates: Vec::new(),
+        })
+    }
+
+    /// Runs a query and hands each row to a visitor, until it breaks.
+    fn each<T, E: From<LedgerError>>(
+        &self,
+        sql: &str,
+        parameters: impl rusqlite::Params,
+        read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+        mut visit: impl FnMut(T) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        let mut statement = self
+            .connection
+            .prepare_cached(sql)
+            .map_err(|source| self.trouble(source))?;
+        let mut rows = statement
+            .query(parameters)
+            .map_err(|source| self.trouble(source))?;
+        while let Some(row) = rows.next().map_err(|source| self.trouble(source))? {
+            let value = read(row).map_err(|source| self.trouble(source))?;
+            if visit(value)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn trouble(&self, source: rusqlite::Error) -> LedgerError {
+        LedgerError::Sqlite {
+            doing: "read",
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    fn damaged(&self, what: String) -> LedgerError {
+        LedgerError::Damaged {
+            path: self.path.clone(),
+            what,
+        }
+    }
+}
+
+struct OutcomeRow {
+    sequence: u64,
+    block_x: u32,
+    block_y: u32,
+    tiles: Vec<u8>,
+}
+
+fn outcome_row(row: &Row<'_>) -> rusqlite::Result<OutcomeRow> {
+    Ok(OutcomeRow {
+        sequence: row.get(0)?,
+        block_x: row.get(1)?,
+        block_y: row.get(2)?,
+        tiles: row.get(3)?,
+    })
+}
+
+fn grid(width: u16, bytes: &[u8]) -> Option<AttributionGrid> {
+    let cells: Vec<f16> = bytes
+        .chunks_exact(2)
+        .map(|pair| f16::from_le_bytes([pair[0], pair[1]]))
+        .collect();
+    let height = cells.len().checked_div(usize::from(width))?;
+    (height > 0 && height * usize::from(width) * 2 == bytes.len()).then(|| AttributionGrid {
+        width,
+        height: height as u16,
+        cells,
+    })
+}
+
+/// A path as SQLite's URI file names want it (<https://www.sqlite.org/uri.html>).
+fn escape_uri(path: &Path) -> String {
+    path.to_string_lossy()
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23")
+}

@@ -4,6 +4,10 @@
 //! any I/O or clock. The same cover, settings and outcomes give the same units, so that a resume
 //! can replay the ledger.
 
+mod everything;
+
+pub use everything::Everything;
+
 use crate::tiles::{BlockOutcome, WorkUnit};
 
 /// A strategy for visiting an area.

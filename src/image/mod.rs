@@ -1,6 +1,23 @@
 //! Decoded pixels: 256×256 RGB8 images, decoding, encoding and the test for blank ones.
 //!
-//! In: encoded payloads. Out: pixels, rows top-down. Never: any knowledge of where a tile lies.
+//! In: encoded payloads. Out: pixels, rows top-down. Never: any knowledge of where a tile lies, a
+//! silent resize, or pixels made up for a file that ends too early.
+
+mod blank;
+mod decode;
+mod encode;
+mod error;
+mod format;
+mod jpeg;
+mod other_formats;
+#[cfg(test)]
+pub(crate) mod test_images;
+
+pub use blank::{BLANK_TOLERANCE, is_blank};
+pub use decode::{Size, decode, decode_double, size_of};
+pub use encode::{encode_jpeg, encode_png};
+pub use error::ImageError;
+pub use format::Format;
 
 use crate::tiles::TILE_SIZE_PX;
 

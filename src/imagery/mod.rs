@@ -3,14 +3,23 @@
 //! In: a work unit. Out: for each of its tiles an encoded payload, pixels, "no imagery" or a
 //! failure. Never: a guess. A tile that has no imagery is neither a failure nor a negative.
 
+mod addressing;
 mod error;
+pub mod folder;
+pub mod mbtiles;
+mod open;
+mod options;
 pub mod synthetic;
+#[cfg(test)]
+pub(crate) mod test_units;
 
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
-pub use error::ImageryError;
+pub use error::{FORMS, ImageryError};
+pub use open::open;
+pub use options::{BodyHash, HttpOptions, Scheme, SourceOptions};
 
 use crate::{
     image::RgbTile,

@@ -4,12 +4,13 @@
 //! `run` function that answers the exit code.
 
 mod error;
-mod synth;
+mod model_args;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 pub use error::{CliError, EXIT_FAILED_TILES, EXIT_FATAL, EXIT_INTERRUPTED, OrHint};
+pub use model_args::{AdaptationArgs, DEMO_MODEL, EngineArgs, ModelArgs};
 
 /// From a country's name to a map of likely high-voltage towers.
 #[derive(Debug, Parser)]
@@ -20,15 +21,11 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    Synth(synth::Args),
-}
+enum Command {}
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome: Result<ExitCode, CliError> = match cli.command {
-        Command::Synth(args) => synth::run(args),
-    };
+    let outcome: Result<ExitCode, CliError> = match cli.command {};
     outcome.unwrap_or_else(|error| error.report())
 }

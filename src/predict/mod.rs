@@ -5,6 +5,7 @@
 //! countries, tiles or files of imagery.
 
 mod error;
+pub mod onnx;
 
 use bytes::Bytes;
 pub use error::PredictError;

@@ -5,10 +5,8 @@
 //! can replay the ledger.
 
 mod everything;
-mod listed;
 
 pub use everything::Everything;
-pub use listed::Listed;
 
 use crate::tiles::{BlockOutcome, WorkUnit};
 

@@ -1,0 +1,266 @@
+//! Which model classifies the tiles, and how: the flags shared by `run` and `model`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::CliError;
+use crate::predict::{
+    Model, PredictError,
+    onnx::{
+        Activation, AdaptationFlags, Combine, DeviceChoice, Fit, Layout, NamedPreprocess,
+        OnnxModel, Preprocess, Settings,
+    },
+};
+
+/// The name by which the built-in demo model is asked for.
+pub const DEMO_MODEL: &str = "demo";
+
+/// Trained on the synthetic world alone, and good for nothing else.
+static DEMO_MODEL_BYTES: &[u8] = include_bytes!("../../data/models/demo.onnx");
+
+/// The model and what it runs on.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Model")]
+pub struct ModelArgs {
+    /// The classifier: an ONNX file, or `demo`, the built-in one that knows only synthetic imagery
+    ///
+    /// Models packaged by hvmap-model (see python/) need no other flag. Others do, and hvmap says
+    /// which: `hvmap model inspect FILE`.
+    #[arg(long = "model", value_name = "FILE")]
+    pub models: Vec<String>,
+
+    #[command(flatten)]
+    pub engine: EngineArgs,
+
+    #[command(flatten)]
+    pub adaptation: AdaptationArgs,
+}
+
+/// Where and how much at once.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Model")]
+pub struct EngineArgs {
+    /// Where the model runs: auto, cpu, cuda or cuda:N
+    ///
+    /// auto takes CUDA where it really works and says which it took; cuda fails where it does not.
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub device: DeviceChoice,
+
+    /// Tiles classified at once by each worker [default: 4 on the processor, 64 on CUDA]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub batch: Option<u16>,
+
+    /// Classifiers at once [default: one for each core, 2 on CUDA]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
+
+    /// ONNX Runtime's shared library, or the folder that holds it
+    ///
+    /// Without it: $ORT_DYLIB_PATH, the folder of hvmap itself, $XDG_DATA_HOME/hvmap, the system's
+    /// libraries.
+    #[arg(long, value_name = "FILE")]
+    pub ort_library: Option<PathBuf>,
+}
+
+/// What has to be told about a model that was not packaged for hvmap.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Models that were not packaged by hvmap-model")]
+pub struct AdaptationArgs {
+    /// Order of the image's dimensions, where its shape does not tell: nhwc or nchw
+    #[arg(long, value_name = "ORDER")]
+    pub model_layout: Option<Layout>,
+
+    /// Width and height of the model's images, where the file leaves them open
+    #[arg(long, value_name = "PX", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub model_size: Option<u32>,
+
+    /// How bytes become the model's numbers: xception (x / 127.5 - 1), unit (x / 255), caffe,
+    /// torch or none
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["model_scale", "model_offset"])]
+    pub model_preprocess: Option<NamedPreprocess>,
+
+    /// Factor for the bytes, instead of --model-preprocess: x * SCALE + OFFSET
+    #[arg(long, value_name = "SCALE", allow_negative_numbers = true)]
+    pub model_scale: Option<f32>,
+
+    /// Added after --model-scale
+    #[arg(long, value_name = "OFFSET", allow_negative_numbers = true)]
+    pub model_offset: Option<f32>,
+
+    /// How a 256-pixel tile becomes an image of another size: resize, crop or pad
+    #[arg(long, value_name = "HOW")]
+    pub model_fit: Option<Fit>,
+
+    /// What turns the model's outputs into probabilities: softmax, sigmoid, or none if they are
+    /// probabilities already
+    #[arg(long, value_name = "NAME")]
+    pub model_activation: Option<Activation>,
+
+    /// Names of the model's classes, in the order of its outputs
+    #[arg(long, value_name = "NAME,NAME…", value_delimiter = ',')]
+    pub model_classes: Option<Vec<String>>,
+
+    /// The classes that mean a tower, by name or by number from 0
+    #[arg(long, value_name = "CLASS,CLASS…", value_delimiter = ',')]
+    pub model_positives: Option<Vec<String>>,
+
+    /// How several positive classes become one score: sum or largest
+    ///
+    /// [default: sum for softmax, largest for sigmoid]
+    #[arg(long, value_name = "HOW")]
+    pub model_combine: Option<Combine>,
+
+    /// The output that holds the scores, where the model has several
+    #[arg(long, value_name = "NAME")]
+    pub model_output: Option<String>,
+}
+
+impl ModelArgs {
+    /// Loads the model, checks it and tries it out.
+    ///
+    /// # Errors
+    /// When no model was named, or the one named cannot be used as asked: with a hint.
+    pub fn load(&self) -> Result<Box<dyn Model>, CliError> {
+        Ok(Box::new(self.load_onnx()?))
+    }
+
+    /// Loads the model as what it is: a file for ONNX Runtime.
+    ///
+    /// # Errors
+    /// As [`ModelArgs::load`].
+    pub fn load_onnx(&self) -> Result<OnnxModel, CliError> {
+        let name = self.name()?;
+        let settings = self.settings();
+        let loaded = if name == DEMO_MODEL {
+            OnnxModel::embedded("demo (built in)", DEMO_MODEL_BYTES, &settings)
+        } else {
+            OnnxModel::from_file(Path::new(name), &settings)
+        };
+        loaded.map_err(with_hint)
+    }
+
+    /// The one model named.
+    fn name(&self) -> Result<&str, CliError> {
+        let name = match self.models.as_slice() {
+            [name] => name,
+            [] => {
+                return Err(CliError::new("no model was named").hint(
+                    "--model FILE.onnx, or --model demo for the built-in one, which knows only \
+                     synthetic imagery",
+                ));
+            }
+            [first, second, ..] => {
+                return Err(CliError::new(format!(
+                    "got the models {first} and {second}, expected one: spreading a run over \
+                     several servers is not built yet"
+                ))
+                .hint("name one .onnx file; --workers says how many classifiers it runs"));
+            }
+        };
+        let scheme = name.split_once("://").map(|(scheme, _)| scheme);
+        match scheme {
+            Some("http" | "https" | "grpc" | "grpcs" | "grpc+v2") => Err(CliError::new(format!(
+                "{name} is a model server, and this build cannot ask servers yet"
+            ))
+            .hint(
+                "name an .onnx file, which runs inside hvmap: --model FILE.onnx\n\
+                 the packager in python/ (hvmap-model) makes one from a Keras model or a SavedModel",
+            )),
+            _ => Ok(name),
+        }
+    }
+
+    /// The flags as settings.
+    fn settings(&self) -> Settings {
+        Settings {
+            device: self.engine.device,
+            batch_size: self.engine.batch.map(usize::from),
+            workers: self.engine.workers.map(usize::from),
+            library: self.engine.ort_library.clone(),
+            adaptation: self.adaptation.flags(),
+        }
+    }
+}
+
+impl AdaptationArgs {
+    fn flags(&self) -> AdaptationFlags {
+        let preprocess = match (self.model_preprocess, self.model_scale, self.model_offset) {
+            (Some(named), _, _) => Some(Preprocess::Named(named)),
+            (None, None, None) => None,
+            (None, scale, offset) => Some(Preprocess::Affine {
+                scale: scale.unwrap_or(1.0),
+                offset: offset.unwrap_or(0.0),
+            }),
+        };
+        AdaptationFlags {
+            layout: self.model_layout,
+            size_px: self.model_size,
+            preprocess,
+            fit: self.model_fit,
+            activation: self.model_activation,
+            combine: self.model_combine,
+            classes: self.model_classes.clone(),
+            positives: self.model_positives.clone(),
+            output: self.model_output.clone(),
+        }
+    }
+}
+
+/// The error of a model with its own hint.
+fn with_hint(error: PredictError) -> CliError {
+    let hint = error.hint();
+    let error = CliError::from(error);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(models: &[&str]) -> ModelArgs {
+        ModelArgs {
+            models: models.iter().map(ToString::to_string).collect(),
+            ..ModelArgs::default()
+        }
+    }
+
+    #[test]
+    fn model_servers_are_refused_with_what_works() {
+        for url in [
+            "http://localhost:8501/v1/models/hv_grid:predict",
+            "grpc://localhost:8500/hv_grid",
+            "grpc+v2://localhost:8001/hv_grid",
+        ] {
+            let error = named(&[url]).name().unwrap_err();
+            assert!(error.error.to_string().contains(url));
+            assert!(error.hint.unwrap().contains("--model FILE.onnx"));
+            assert_eq!(error.exit, 2);
+        }
+    }
+
+    #[test]
+    fn one_model_has_to_be_named() {
+        assert!(named(&[]).name().is_err());
+        assert!(named(&["a.onnx", "b.onnx"]).name().is_err());
+        assert_eq!(named(&["a.onnx"]).name().unwrap(), "a.onnx");
+    }
+
+    #[test]
+    fn a_scale_alone_has_no_offset() {
+        let args = AdaptationArgs {
+            model_scale: Some(0.5),
+            ..AdaptationArgs::default()
+        };
+        assert_eq!(
+            args.flags().preprocess,
+            Some(Preprocess::Affine {
+                scale: 0.5,
+                offset: 0.0,
+            })
+        );
+    }
+}

@@ -1,0 +1,251 @@
+//! One ONNX Runtime session, and the buffers of the images that go into it.
+
+use std::{path::PathBuf, sync::Arc};
+
+use ort::{
+    ep::{CUDA, ExecutionProvider},
+    logging::LogLevel,
+    session::{
+        Session,
+        builder::{GraphOptimizationLevel, SessionBuilder},
+    },
+    value::TensorRef,
+};
+
+use super::{
+    device::{Device, has_exact_byte_products},
+    library::Library,
+    plan::{Element, Plan, Port, Signature},
+};
+use crate::{image::RGB_BYTES, predict::PredictError, tiles::TILE_SIZE_PX};
+
+/// Where a model's bytes are.
+#[derive(Clone, Debug)]
+pub enum Source {
+    File(PathBuf),
+    /// Built into the program.
+    Embedded(&'static [u8]),
+}
+
+/// Opens a single-threaded session.
+///
+/// # Errors
+/// When the device cannot be used or the model cannot be loaded.
+pub fn open_session(
+    model: &str,
+    source: &Source,
+    library: &Library,
+    device: Device,
+) -> Result<Session, PredictError> {
+    let engine = |doing| {
+        move |source| PredictError::Engine {
+            model: model.to_owned(),
+            doing,
+            source,
+        }
+    };
+    let mut builder = options(library).map_err(engine("set up a session"))?;
+    if let Device::Cuda(number) = device {
+        builder = with_cuda(builder, library, device, number)?;
+    }
+    match source {
+        Source::File(path) => builder.commit_from_file(path),
+        Source::Embedded(bytes) => builder.commit_from_memory(bytes),
+    }
+    .map_err(engine("load it"))
+}
+
+/// One thread a session: measured faster than fewer sessions of more threads, and the caller's
+/// thread does all the work itself, so nothing has to spin while it waits.
+fn options(library: &Library) -> ort::Result<SessionBuilder> {
+    let builder = Session::builder(&library.environment)?
+        .with_log_level(LogLevel::Warning)?
+        .with_intra_threads(1)?
+        .with_inter_threads(1)?
+        .with_intra_op_spinning(false)?
+        .with_inter_op_spinning(false)?
+        .with_optimization_level(GraphOptimizationLevel::All)?;
+    if has_exact_byte_products() {
+        Ok(builder)
+    } else {
+        Ok(builder.with_precise_qmm()?)
+    }
+}
+
+fn with_cuda(
+    builder: SessionBuilder,
+    library: &Library,
+    device: Device,
+    number: u16,
+) -> Result<SessionBuilder, PredictError> {
+    let unavailable = |reason: String| PredictError::DeviceUnavailable {
+        device: device.to_string(),
+        reason,
+    };
+    if !CUDA::is_available().unwrap_or(false) {
+        return Err(unavailable(format!(
+            "ONNX Runtime {} in {} was built without CUDA",
+            library.version,
+            library.path.display()
+        )));
+    }
+    let provider = CUDA::default().with_device_id(i32::from(number));
+    builder
+        .with_execution_providers([provider.build().error_on_failure()])
+        .map_err(|error| unavailable(error.to_string()))
+}
+
+/// A session's inputs and outputs.
+#[must_use]
+pub fn signature(session: &Session) -> Signature {
+    Signature {
+        inputs: session.inputs().iter().map(Port::of).collect(),
+        outputs: session.outputs().iter().map(Port::of).collect(),
+    }
+}
+
+/// A model's raw answers to some tiles; reused from call to call.
+#[derive(Clone, Debug, Default)]
+pub struct Answers {
+    /// Scores a tile.
+    pub columns: usize,
+    /// Tiles × columns.
+    pub scores: Vec<f32>,
+    /// Tiles × cells, or empty.
+    pub attribution: Vec<f32>,
+}
+
+/// A session with its plan: tiles in, raw answers out.
+pub struct Engine {
+    model: Arc<str>,
+    session: Session,
+    plan: Arc<Plan>,
+    /// Tiles a run of the model at most.
+    run_size: usize,
+    /// Prepared images of a run, for models that do not take tiles as they are.
+    numbers: Vec<f32>,
+    bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("model", &self.model)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine that runs the model on up to `batch_size` tiles at once, or on as many as its file
+    /// fixes.
+    #[must_use]
+    pub fn new(model: Arc<str>, session: Session, plan: Arc<Plan>, batch_size: usize) -> Self {
+        Self {
+            model,
+            session,
+            run_size: plan.batch_fixed.unwrap_or(batch_size).max(1),
+            plan,
+            numbers: Vec::new(),
+            bytes: Vec::new(),
+        }
+    }
+
+    /// Answers for tiles that lie one after the other, [`RGB_BYTES`] each.
+    ///
+    /// # Errors
+    /// When ONNX Runtime fails, or answers in another shape than the model's file promises.
+    ///
+    /// # Panics
+    /// When `tiles` is no whole number of tiles.
+    pub fn run(&mut self, tiles: &[u8], answers: &mut Answers) -> Result<(), PredictError> {
+        assert_eq!(tiles.len() % RGB_BYTES, 0, "whole tiles");
+        answers.scores.clear();
+        answers.attribution.clear();
+        for run in tiles.chunks(self.run_size * RGB_BYTES) {
+            self.run_once(run, answers)?;
+        }
+        Ok(())
+    }
+
+    fn run_once(&mut self, tiles: &[u8], answers: &mut Answers) -> Result<(), PredictError> {
+        let plan = Arc::clone(&self.plan);
+        let count = tiles.len() / RGB_BYTES;
+        // A batch that the file fixes is filled up; what comes back for the filling is dropped.
+        let filled = plan.batch_fixed.unwrap_or(count);
+        let failed = |source| PredictError::Engine {
+            model: self.model.to_string(),
+            doing: "classify a batch",
+            source,
+        };
+
+        let tile = TILE_SIZE_PX as usize;
+        let input = match (&plan.pixels, plan.element) {
+            (None, _) if filled == count => {
+                TensorRef::from_array_view(([count, tile, tile, 3], tiles)).map(TensorRef::into_dyn)
+            }
+            (None, _) => {
+                self.bytes.resize(filled * RGB_BYTES, 0);
+                self.bytes[..tiles.len()].copy_from_slice(tiles);
+                TensorRef::from_array_view(([filled, tile, tile, 3], self.bytes.as_slice()))
+                    .map(TensorRef::into_dyn)
+            }
+            (Some(pixels), Element::U8) => {
+                let image = pixels.image_len();
+                self.bytes.resize(filled * image, 0);
+                for (tile, out) in tiles
+                    .chunks_exact(RGB_BYTES)
+                    .zip(self.bytes.chunks_exact_mut(image))
+                {
+                    pixels.write_u8(tile, out);
+                }
+                TensorRef::from_array_view((pixels.shape(filled), self.bytes.as_slice()))
+                    .map(TensorRef::into_dyn)
+            }
+            (Some(pixels), Element::F32) => {
+                let image = pixels.image_len();
+                self.numbers.resize(filled * image, 0.0);
+                for (tile, out) in tiles
+                    .chunks_exact(RGB_BYTES)
+                    .zip(self.numbers.chunks_exact_mut(image))
+                {
+                    pixels.write_f32(tile, out);
+                }
+                TensorRef::from_array_view((pixels.shape(filled), self.numbers.as_slice()))
+                    .map(TensorRef::into_dyn)
+            }
+        }
+        .map_err(failed)?;
+
+        let outputs = self.session.run(ort::inputs![input]).map_err(failed)?;
+        let (shape, scores) = outputs[plan.scores]
+            .try_extract_tensor::<f32>()
+            .map_err(failed)?;
+        let columns = self::columns(shape, filled).ok_or_else(|| PredictError::Unusable {
+            model: self.model.to_string(),
+            reason: format!(
+                "to {filled} images it answered scores {shape:?}, expected [{filled}, classes]"
+            ),
+            hint: None,
+        })?;
+        answers.columns = columns;
+        answers.scores.extend_from_slice(&scores[..count * columns]);
+        if let Some(attribution) = plan.attribution {
+            let (_, cells) = outputs[attribution]
+                .try_extract_tensor::<f32>()
+                .map_err(failed)?;
+            answers
+                .attribution
+                .extend_from_slice(&cells[..cells.len() / filled * count]);
+        }
+        Ok(())
+    }
+}
+
+/// Scores a tile in a tensor of this shape; `None` where it is not one row a tile.
+fn columns(shape: &[i64], tiles: usize) -> Option<usize> {
+    match *shape {
+        [rows] if rows == tiles as i64 => Some(1),
+        [rows, columns] if rows == tiles as i64 && columns > 0 => usize::try_from(columns).ok(),
+        _ => None,
+    }
+}

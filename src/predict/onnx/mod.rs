@@ -1,0 +1,33 @@
+//! Models in ONNX files, run inside this process by ONNX Runtime.
+//!
+//! In: a file and what flags say about it, then batches of RGB8 tiles. Out: scores, and the
+//! attribution grid of packaged models. Never: a guess. What a file does not say and no flag says
+//! is refused before the first tile, with the flags that would make it run; a device that was
+//! asked for and is not there is an error.
+//!
+//! A packaged model follows a [`Contract`]: it takes tiles as they are and answers probabilities,
+//! and its canary tiles are checked at every load. Any other image classifier runs through a
+//! [`Plan`] made of [`AdaptationFlags`].
+
+mod canary;
+mod classifier;
+mod contract;
+mod device;
+mod engine;
+mod library;
+mod model;
+mod pixels;
+mod plan;
+mod score;
+mod settings;
+
+pub use canary::{BUILT_IN_TILES, Canaries, built_in_tiles};
+pub use contract::{CONTRACT_VERSION, Contract, Training};
+pub use device::{Device, DeviceChoice};
+pub use engine::Source;
+pub use library::{Library, load as load_library};
+pub use model::OnnxModel;
+pub use plan::{Plan, Port, Signature};
+pub use settings::{
+    Activation, AdaptationFlags, Combine, Fit, Layout, NamedPreprocess, Preprocess, Settings,
+};

@@ -5,6 +5,7 @@
 
 mod error;
 mod model_args;
+mod synth;
 
 use std::process::ExitCode;
 
@@ -21,11 +22,15 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Synth(synth::Args),
+}
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome: Result<ExitCode, CliError> = match cli.command {};
+    let outcome: Result<ExitCode, CliError> = match cli.command {
+        Command::Synth(args) => synth::run(args),
+    };
     outcome.unwrap_or_else(|error| error.report())
 }

@@ -3,14 +3,23 @@
 //! In: a work unit. Out: for each of its tiles an encoded payload, pixels, "no imagery" or a
 //! failure. Never: a guess. A tile that has no imagery is neither a failure nor a negative.
 
+mod addressing;
 mod error;
+pub mod folder;
+pub mod mbtiles;
+mod open;
+mod options;
 pub mod synthetic;
+#[cfg(test)]
+pub(crate) mod test_units;
 
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
-pub use error::ImageryError;
+pub use error::{FORMS, ImageryError};
+pub use open::open;
+pub use options::{BodyHash, HttpOptions, Scheme, SourceOptions};
 
 use crate::{
     image::RgbTile,
@@ -27,6 +36,11 @@ pub trait ImagerySource: Send + Sync {
     /// How many units are worth fetching at the same time.
     fn concurrent_units(&self) -> usize;
 
+    /// What asking this source costs, or `None` for imagery on this machine.
+    fn cost(&self) -> Option<RequestCost> {
+        None
+    }
+
     /// Fetches the wanted tiles of one unit, in any order, and hands each over exactly once.
     ///
     /// `emit` blocks while the pipeline is full, and answers `Break` when the run is stopping: the
@@ -37,6 +51,15 @@ pub trait ImagerySource: Send + Sync {
     /// Only what makes every further tile pointless, such as a key that is refused again and
     /// again. Trouble with one tile is a [`Fetched`].
     fn fetch(&self, unit: &WorkUnit, emit: &mut Emit<'_>) -> Result<(), ImageryError>;
+}
+
+/// What it costs to ask a source over the network.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RequestCost {
+    /// Tiles that one request brings: 4 where a 512-pixel tile is split.
+    pub tiles_per_request: u32,
+    /// The limit that the source keeps to, if it keeps to one.
+    pub requests_per_s: Option<f64>,
 }
 
 /// The receiver of fetched tiles.

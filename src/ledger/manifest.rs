@@ -51,6 +51,8 @@ pub struct ModelRecord {
     pub classes: Vec<String>,
     pub positives: Vec<String>,
     pub precision: Option<String>,
+    /// How images and outputs are fitted to a model that was not packaged for hvmap.
+    pub adaptation: Option<String>,
     pub trained_on_synthetic: bool,
     /// Pixel column of each column of the attribution grid, if there is one.
     pub attribution_columns_px: Option<Vec<f32>>,
@@ -159,6 +161,7 @@ pub(crate) mod tests {
                 classes: vec!["negative".into(), "tower".into()],
                 positives: vec!["tower".into()],
                 precision: None,
+                adaptation: None,
                 trained_on_synthetic: true,
                 attribution_columns_px: None,
                 attribution_rows_px: None,

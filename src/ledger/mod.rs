@@ -24,3 +24,8 @@ pub use write::{Ledger, Recorded};
 
 /// Name of the ledger in a run's folder.
 pub const FILE_NAME: &str = "run.hvmap";
+
+#[cfg(test)]
+pub(crate) mod tests {
+    pub(crate) use super::manifest::tests::manifest;
+}

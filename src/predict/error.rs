@@ -6,6 +6,16 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PredictError {
+    #[error(
+        "the classifier gave {got_scores} scores and {got_cells} attribution cells, expected \
+         {expected_scores} and {expected_cells}"
+    )]
+    AnswerShape {
+        expected_scores: usize,
+        got_scores: usize,
+        expected_cells: usize,
+        got_cells: usize,
+    },
     /// The model cannot be run as it is; `hint` names the flags that would make it run.
     #[error("model {model} cannot be used: {reason}")]
     Unusable {

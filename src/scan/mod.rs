@@ -5,8 +5,10 @@
 //! can replay the ledger.
 
 mod everything;
+mod listed;
 
 pub use everything::Everything;
+pub use listed::Listed;
 
 use crate::tiles::{BlockOutcome, WorkUnit};
 

@@ -1,1 +1,41 @@
 //! The synthetic world: imagery of any place on the planet with known answers.
+//!
+//! In: a seed and perhaps a style (`synthetic:SEED[/STYLE]`). Out: the image of any tile, the
+//! towers and lines that are drawn in it, and each tile's label. Never: anything of the real
+//! world (there are no seas, and what looks like a village is nobody's), and never two answers:
+//! a tile is a pure function of seed, style and address, on every machine.
+//!
+//! From the ground up:
+//! - [`hash`](hash.rs) and noise are integer hashes on lattices: the only chance there is;
+//! - `plane`: all places are Web Mercator pixels of zoom 18, and metres are stretched by
+//!   Mercator's scale, so towers have their real size at every latitude;
+//! - `ground`: parishes with fields, woods, villages and open land, roads, rivers and lakes;
+//! - `objects`: trees, houses, and distractors;
+//! - `network` and `towers`: lines of two levels over the whole planet, found by looking at a
+//!   fixed number of grid cells; `tower` is what a tower is made of;
+//! - `style`: sun, camera, processing, tower families and palette;
+//! - `world` puts them together on a `canvas`; [`SyntheticSource`] hands the tiles over.
+//!
+//! `docs/SYNTHETIC.md` shows it and says what it is good for and what not.
+
+mod canvas;
+mod ground;
+mod hash;
+mod jpeg;
+mod network;
+mod noise;
+mod objects;
+mod plane;
+mod source;
+mod spec;
+mod style;
+mod tower;
+mod towers;
+mod world;
+
+pub use jpeg::encode as encode_jpeg;
+pub use source::{ATTRIBUTION, SyntheticSource};
+pub use spec::{PREFIX, Spec, StyleChoice, style_names};
+pub use style::{Palette, STYLES, Style};
+pub use tower::Family;
+pub use world::{Label, LinePiece, Tower, World};

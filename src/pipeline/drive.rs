@@ -1,0 +1,164 @@
+//! The run's loop: units from the scan to the executor, outcomes into the ledger and back to the
+//! scan in sequence.
+
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use super::{Executor, PipelineError};
+use crate::{
+    ledger::Ledger,
+    scan::{Next, Scan},
+    telemetry::{Activity, Stage},
+    tiles::{BlockOutcome, StateCounts},
+};
+
+/// How long the loop sleeps at most before it looks at the stop flag and the clock again.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// What recording an outcome means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recording {
+    /// The first outcome of its unit.
+    First,
+    /// The answer to a retry of the unit's failures.
+    Retry,
+}
+
+/// How a run ended, other than by an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Complete,
+    /// The stop flag was raised; what was in flight is dropped and stays unvisited.
+    Interrupted,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// States of all planned tiles, those of earlier starts included.
+    pub counts: StateCounts,
+    /// Tiles answered since this start.
+    pub tiles_answered: u64,
+    /// Tiles at or above the threshold since this start.
+    pub hits: u64,
+}
+
+/// One start of a run.
+pub struct Drive<'a> {
+    pub ledger: &'a mut Ledger,
+    pub recording: Recording,
+    /// Score from which a tile counts as a hit in the progress.
+    pub threshold: f32,
+    pub stop: &'a AtomicBool,
+    /// The clock of the ledger's writes.
+    pub record: &'a Stage,
+    /// Called after each commit, and at least every 100 ms.
+    pub observe: &'a mut dyn FnMut(&Progress),
+}
+
+impl Drive<'_> {
+    /// Runs until the scan is finished or the stop flag is raised.
+    ///
+    /// Units that the ledger holds already are not executed again; a scan that learns gets their
+    /// first outcomes instead.
+    ///
+    /// # Errors
+    /// The executor's or the ledger's; everything committed before stays.
+    pub fn run(
+        self,
+        scan: &mut dyn Scan,
+        executor: &mut dyn Executor,
+    ) -> Result<Ending, PipelineError> {
+        let committed = match self.recording {
+            Recording::First => self.ledger.reader().committed()?,
+            Recording::Retry => Vec::new(),
+        };
+        let mut progress = Progress {
+            counts: self.ledger.reader().counts(scan.planned())?,
+            ..Progress::default()
+        };
+        let mut learning = scan.window().map(|_| InSequence::default());
+        let mut in_flight = 0;
+        let mut finished = false;
+        self.record.add_thread();
+        loop {
+            while !finished && in_flight < executor.capacity() {
+                match scan.next() {
+                    Next::Unit(unit) if contains(&committed, unit.sequence) => {
+                        if let Some(learning) = &mut learning {
+                            let outcome = self.ledger.reader().first_outcome(unit.sequence)?;
+                            learning.add(outcome, scan);
+                        }
+                    }
+                    Next::Unit(unit) => {
+                        executor.submit(unit)?;
+                        in_flight += 1;
+                    }
+                    Next::Waiting => break,
+                    Next::Finished => finished = true,
+                }
+                if self.stop.load(Ordering::Relaxed) {
+                    return Ok(Ending::Interrupted);
+                }
+            }
+            if finished && in_flight == 0 {
+                return Ok(Ending::Complete);
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(Ending::Interrupted);
+            }
+            let outcome = self
+                .record
+                .time(Activity::Waiting, || executor.next_outcome(PATIENCE))?;
+            if let Some(outcome) = outcome {
+                in_flight -= 1;
+                self.record.time(Activity::Busy, || match self.recording {
+                    Recording::First => self.ledger.record(&outcome).map(|_| ()),
+                    Recording::Retry => self.ledger.record_retry(&outcome),
+                })?;
+                progress.tiles_answered += outcome.tiles.len() as u64;
+                progress.hits += outcome
+                    .tiles
+                    .iter()
+                    .filter(|tile| tile.score().is_some_and(|score| score >= self.threshold))
+                    .count() as u64;
+                if self.recording == Recording::First {
+                    progress.counts.not_visited -= outcome.tiles.len() as u64;
+                    progress.counts.add(&outcome);
+                } else {
+                    progress.counts = self.ledger.reader().counts(scan.planned())?;
+                }
+                if let Some(learning) = &mut learning {
+                    learning.add(outcome, scan);
+                }
+            }
+            (self.observe)(&progress);
+        }
+    }
+}
+
+/// Holds outcomes back until those before them have come.
+#[derive(Default)]
+struct InSequence {
+    early: BTreeMap<u64, BlockOutcome>,
+    next: u64,
+}
+
+impl InSequence {
+    fn add(&mut self, outcome: BlockOutcome, scan: &mut dyn Scan) {
+        self.early.insert(outcome.sequence, outcome);
+        while let Some(outcome) = self.early.remove(&self.next) {
+            scan.learn(&outcome);
+            self.next += 1;
+        }
+    }
+}
+
+fn contains(ranges: &[Range<u64>], sequence: u64) -> bool {
+    let after = ranges.partition_point(|range| range.start <= sequence);
+    after > 0 && ranges[after - 1].contains(&sequence)
+}

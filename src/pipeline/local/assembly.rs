@@ -1,0 +1,53 @@
+//! Puts the answers for a unit's tiles together into its outcome.
+
+use super::TileAnswer;
+use crate::tiles::{BlockOutcome, Candidate, TileOutcome, WorkUnit};
+
+/// A unit on its way: the answers so far.
+pub(super) struct Assembly {
+    unit: WorkUnit,
+    tiles: Vec<Option<TileOutcome>>,
+    unanswered: usize,
+    candidates: Vec<Candidate>,
+}
+
+impl Assembly {
+    pub(super) fn new(unit: WorkUnit) -> Self {
+        let count = unit.wanted.count();
+        Self {
+            unit,
+            tiles: vec![None; count],
+            unanswered: count,
+            candidates: Vec::new(),
+        }
+    }
+
+    /// Takes an answer, and says whether it was the last one missing. A second answer for a tile
+    /// changes nothing.
+    pub(super) fn answer(&mut self, answer: TileAnswer) -> bool {
+        let slot = self
+            .unit
+            .wanted
+            .rank(answer.index)
+            .and_then(|rank| self.tiles.get_mut(rank));
+        if let Some(slot @ None) = slot {
+            *slot = Some(answer.outcome);
+            self.candidates.extend(answer.candidate);
+            self.unanswered -= 1;
+        }
+        self.unanswered == 0
+    }
+
+    /// The outcome of a unit whose tiles are all answered.
+    pub(super) fn into_outcome(mut self) -> BlockOutcome {
+        debug_assert_eq!(self.unanswered, 0);
+        self.candidates.sort_by_key(|candidate| candidate.index);
+        BlockOutcome {
+            sequence: self.unit.sequence,
+            block: self.unit.block,
+            wanted: self.unit.wanted,
+            tiles: self.tiles.into_iter().flatten().collect(),
+            candidates: self.candidates,
+        }
+    }
+}

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use super::{
-    ImageryError, ImagerySource, SourceOptions, folder::FolderSource, mbtiles::MbtilesSource,
+    ImageryError, ImagerySource, SourceOptions,
+    folder::FolderSource,
+    mbtiles::MbtilesSource,
+    synthetic::{PREFIX, SyntheticSource},
 };
 
 /// Opens the imagery that a text names.
@@ -14,6 +17,9 @@ use super::{
 /// # Errors
 /// When the text names nothing of these, or what it names is missing or unusable.
 pub fn open(spec: &str, options: &SourceOptions) -> Result<Box<dyn ImagerySource>, ImageryError> {
+    if spec.starts_with(PREFIX) {
+        return Ok(Box::new(SyntheticSource::parse(spec)?));
+    }
     let path = Path::new(spec);
     if path.is_dir() {
         return Ok(Box::new(FolderSource::open(path, options)?));

@@ -12,8 +12,8 @@ use std::{
 
 use crate::{
     cli::{CliError, OrHint},
-    image::RgbTile,
-    imagery::synthetic::{Label, StyleChoice, World, encode_jpeg, style_names},
+    image::{RgbTile, encode_jpeg},
+    imagery::synthetic::{Label, StyleChoice, World, style_names},
     tiles::{TileCoord, mercator},
 };
 
@@ -167,7 +167,10 @@ fn write_one(
         ),
     };
     let file = format!("{class}/{z}-{x}-{y}.jpg");
-    fs::write(folder.join(&file), encode_jpeg(pixels, style.jpeg_quality))?;
+    fs::write(
+        folder.join(&file),
+        encode_jpeg(pixels.as_bytes(), style.jpeg_quality),
+    )?;
     let (px, py) = bases
         .first()
         .map_or((String::new(), String::new()), |base| {

@@ -21,7 +21,6 @@
 mod canvas;
 mod ground;
 mod hash;
-mod jpeg;
 mod network;
 mod noise;
 mod objects;
@@ -33,7 +32,6 @@ mod tower;
 mod towers;
 mod world;
 
-pub use jpeg::encode as encode_jpeg;
 pub use source::{ATTRIBUTION, SyntheticSource};
 pub use spec::{PREFIX, Spec, StyleChoice, style_names};
 pub use style::{Palette, STYLES, Style};

@@ -4,9 +4,9 @@ use std::{ops::ControlFlow, thread::available_parallelism};
 
 use bytes::Bytes;
 
-use super::{Spec, World, jpeg};
+use super::{Spec, World};
 use crate::{
-    image::RgbTile,
+    image::{RgbTile, encode_jpeg},
     imagery::{Emit, Fetched, ImageryError, ImagerySource, SourceDescription},
     tiles::{WorkUnit, ZOOM_MAX},
 };
@@ -61,7 +61,10 @@ impl ImagerySource for SyntheticSource {
             let style = self.world.style_at(tile);
             let fetched = if style.payloads {
                 self.world.draw(tile, &mut encoded);
-                Fetched::Payload(Bytes::from(jpeg::encode(&encoded, style.jpeg_quality)))
+                Fetched::Payload(Bytes::from(encode_jpeg(
+                    encoded.as_bytes(),
+                    style.jpeg_quality,
+                )))
             } else {
                 let mut pixels = RgbTile::new();
                 self.world.draw(tile, &mut pixels);

@@ -1,1 +1,195 @@
-//! From candidates to located, ranked detections.
+//! Detections: the candidates above a threshold, ranked and placed on the ground.
+//!
+//! In: a run's committed outcomes, through [`RunReader`]. Out: [`Detection`]s in the order of their
+//! rank, streamed, so that a million of them need no more memory than one; and how good they are
+//! against a known truth ([`evaluate`]). Never: a clock, chance, or any state of its own. The same
+//! outcomes give the same detections, byte for byte.
+
+mod distance;
+mod error;
+mod locate;
+mod placeholder;
+mod read;
+
+#[cfg(test)]
+pub(crate) use read::testing;
+
+pub use distance::distance_m;
+pub use error::DetectionsError;
+pub use locate::{Peak, locate};
+pub use placeholder::{Placeholders, REPEATS_MIN, SPREAD_M_MIN};
+pub(crate) use read::for_each_outcome;
+pub use read::{FoundCandidate, RunFacts, RunReader};
+
+use crate::{
+    predict::AttributionMap,
+    tiles::{TILE_SIZE_PX, TileCoord, mercator},
+};
+
+/// A likely tower.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detection {
+    /// Tile and number within the tile, such as `18-140143-95508-1`: unique in a run, and the same
+    /// whatever the threshold.
+    pub id: String,
+    /// The tile whose image gave the score.
+    pub tile: TileCoord,
+    /// The model's score, 0 to 1. It ranks; it is not the probability that a tower stands here.
+    pub score: f32,
+    /// 1 is the best: by falling score, among equals by tile.
+    pub rank: u64,
+    /// Longitude of the located pixel, or of the tile's centre, in degrees.
+    pub lon: f64,
+    /// Latitude of the same place, in degrees.
+    pub lat: f64,
+    /// The same place in pixels from the tile's western edge, 0 to 256.
+    pub x_px: f64,
+    /// The same place in pixels from the tile's northern edge, 0 to 256.
+    pub y_px: f64,
+    /// Radius in metres that holds the tower if the model looked at the right cell of its grid
+    /// (half that cell's diagonal), or at the right tile where it gives no grid.
+    pub uncertainty_m: f64,
+    /// Whether the model said where in the tile the tower stands.
+    pub located: bool,
+}
+
+/// Hands over the detections whose score reaches `score_min`, best first, and answers how many
+/// there were. Candidates among the placeholders are left out, and take no rank.
+///
+/// # Errors
+/// When the run cannot be read, when an attribution grid does not fit the model's map, or
+/// whatever `visit` failed with.
+pub fn for_each_detection<E: From<DetectionsError>>(
+    run: &dyn RunReader,
+    score_min: f32,
+    placeholders: &Placeholders,
+    mut visit: impl FnMut(&Detection) -> Result<(), E>,
+) -> Result<u64, E> {
+    let map = run.facts().attribution_map.as_ref();
+    let mut rank = 0;
+    read::for_each_candidate(run, score_min, |candidate| {
+        if placeholders.contains(candidate.content_hash) {
+            return Ok(());
+        }
+        rank += 1;
+        visit(&detection(&candidate, rank, map)?)
+    })?;
+    Ok(rank)
+}
+
+/// The detection of one candidate. One a tile for now: the number at the id's end leaves room for
+/// several towers in one tile.
+fn detection(
+    candidate: &FoundCandidate,
+    rank: u64,
+    map: Option<&AttributionMap>,
+) -> Result<Detection, DetectionsError> {
+    let tile = candidate.tile;
+    let peak = match (&candidate.attribution, map) {
+        (Some(grid), Some(map)) => locate(tile, grid, map)?.into_iter().next(),
+        _ => None,
+    };
+    let half_tile = f64::from(TILE_SIZE_PX) / 2.0;
+    let located = peak.is_some();
+    let peak = peak.unwrap_or(Peak {
+        x_px: half_tile,
+        y_px: half_tile,
+        radius_px: half_tile.hypot(half_tile),
+    });
+    let (lon, lat) = tile.lon_lat_at_px(peak.x_px, peak.y_px);
+    Ok(Detection {
+        id: format!("{}-{}-{}-1", tile.z, tile.x, tile.y),
+        tile,
+        score: candidate.score,
+        rank,
+        lon,
+        lat,
+        x_px: peak.x_px,
+        y_px: peak.y_px,
+        uncertainty_m: peak.radius_px * mercator::metres_per_px(lat, tile.z),
+        located,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use half::f16;
+
+    use super::{read::testing::MemoryRun, *};
+    use crate::tiles::AttributionGrid;
+
+    fn ranked(run: &MemoryRun, score_min: f32) -> Vec<Detection> {
+        let mut all = Vec::new();
+        let placeholders = Placeholders::find(run).unwrap();
+        let count = for_each_detection::<DetectionsError>(run, score_min, &placeholders, |d| {
+            all.push(d.clone());
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(count, all.len() as u64);
+        all
+    }
+
+    #[test]
+    fn rank_falls_with_the_score_and_equals_stand_in_tile_order() {
+        let mut run = MemoryRun::default();
+        run.add(TileCoord { z: 18, x: 9, y: 5 }, 0.7, 1);
+        run.add(TileCoord { z: 18, x: 4, y: 5 }, 0.7, 2);
+        run.add(TileCoord { z: 18, x: 7, y: 3 }, 0.9, 3);
+        run.add(TileCoord { z: 18, x: 7, y: 4 }, 0.4, 4);
+        let ids: Vec<_> = ranked(&run, 0.5)
+            .into_iter()
+            .map(|d| (d.rank, d.id))
+            .collect();
+        assert_eq!(
+            ids,
+            [
+                (1, "18-7-3-1".to_owned()),
+                (2, "18-4-5-1".to_owned()),
+                (3, "18-9-5-1".to_owned())
+            ]
+        );
+    }
+
+    #[test]
+    fn a_candidate_without_a_grid_lies_at_its_tiles_centre() {
+        let mut run = MemoryRun::default();
+        let tile = TileCoord {
+            z: 18,
+            x: 140_143,
+            y: 95_508,
+        };
+        run.add(tile, 0.9, 1);
+        let found = ranked(&run, 0.5).remove(0);
+        assert!(!found.located);
+        assert_eq!((found.lon, found.lat), tile.centre());
+        let half_diagonal_m = 181.02 * mercator::metres_per_px(found.lat, 18);
+        assert!((found.uncertainty_m - half_diagonal_m).abs() < 0.1);
+    }
+
+    #[test]
+    fn a_candidate_with_a_grid_lies_at_its_peak() {
+        let mut run = MemoryRun::default();
+        run.facts.attribution_map = Some(AttributionMap {
+            columns_px: vec![32.0, 96.0, 160.0, 224.0],
+            rows_px: vec![64.0, 192.0],
+        });
+        let tile = TileCoord {
+            z: 18,
+            x: 140_143,
+            y: 95_508,
+        };
+        run.add(tile, 0.9, 1);
+        run.candidates[0].attribution = Some(AttributionGrid {
+            width: 4,
+            height: 2,
+            cells: [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 5.0, 1.0]
+                .map(f16::from_f32)
+                .to_vec(),
+        });
+        let found = ranked(&run, 0.5).remove(0);
+        assert!(found.located);
+        assert_eq!((found.x_px, found.y_px), (160.0, 192.0));
+        assert_eq!((found.lon, found.lat), tile.lon_lat_at_px(160.0, 192.0));
+    }
+}

@@ -1,1 +1,213 @@
 //! Detections written for other programs.
+//!
+//! In: a run ([`RunReader`]) and a threshold. Out: one file a format, streamed, written beside its
+//! place and then renamed, so that no reader ever sees half of it; the same ledger gives the same
+//! bytes, since nothing here reads a clock. Every file says what it is: hints to verify, by which
+//! model, on whose imagery, from which run, and SYNTHETIC where the imagery was drawn. Never: a
+//! `power=*` property, which would make a hint look like mapped data.
+
+mod credits;
+mod csv;
+mod error;
+mod geojson;
+mod mbtiles;
+mod staged;
+
+use std::{
+    fmt,
+    io::{self, Write},
+    path::Path,
+};
+
+pub use error::ExportError;
+
+use crate::detections::{Detection, Placeholders, RunFacts, RunReader, for_each_detection};
+use staged::StagedFile;
+
+/// A file format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// One FeatureCollection (RFC 7946): JOSM, QGIS, anything.
+    Geojson,
+    /// One feature a line behind a record separator (RFC 8142): for pipes.
+    Geojsonseq,
+    /// One row a detection: for spreadsheets.
+    Csv,
+    /// Vector tiles (MBTiles 1.3 with MVT 2.1): towers and scanned area, at every zoom.
+    Mbtiles,
+}
+
+impl Format {
+    /// All formats.
+    pub const ALL: [Self; 4] = [Self::Geojson, Self::Geojsonseq, Self::Csv, Self::Mbtiles];
+
+    /// The name given to `--format`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Geojson => "geojson",
+            Self::Geojsonseq => "geojsonseq",
+            Self::Csv => "csv",
+            Self::Mbtiles => "mbtiles",
+        }
+    }
+
+    /// Whether it is written from front to back, so that it can go to a pipe.
+    #[must_use]
+    pub fn streams(self) -> bool {
+        !matches!(self, Self::Mbtiles)
+    }
+
+    fn has_tile_squares(self) -> bool {
+        matches!(self, Self::Geojson | Self::Geojsonseq)
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What is drawn for a detection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Geometry {
+    /// The located point.
+    #[default]
+    Point,
+    /// The square of the tile that scored.
+    Tile,
+}
+
+/// What to export.
+pub struct ExportRequest<'a> {
+    run: &'a dyn RunReader,
+    threshold: f32,
+    geometry: Geometry,
+    placeholders: Placeholders,
+}
+
+impl<'a> ExportRequest<'a> {
+    /// The detections of a run with at least the score `threshold`, as points. One request serves
+    /// several formats.
+    ///
+    /// # Errors
+    /// When the threshold is no score or lies below what the run kept, or the run cannot be read.
+    pub fn new(run: &'a dyn RunReader, threshold: f32) -> Result<Self, ExportError> {
+        let keep_threshold = run.facts().keep_threshold;
+        if !(0.0..=1.0).contains(&threshold) {
+            return Err(ExportError::InvalidThreshold { got: threshold });
+        }
+        if threshold < keep_threshold {
+            return Err(ExportError::ThresholdBelowKept {
+                threshold,
+                keep_threshold,
+            });
+        }
+        Ok(Self {
+            run,
+            threshold,
+            geometry: Geometry::Point,
+            placeholders: Placeholders::find(run)?,
+        })
+    }
+
+    #[must_use]
+    pub fn with_geometry(mut self, geometry: Geometry) -> Self {
+        self.geometry = geometry;
+        self
+    }
+
+    /// The contents that were taken for missing imagery.
+    #[must_use]
+    pub fn placeholders(&self) -> &Placeholders {
+        &self.placeholders
+    }
+
+    fn facts(&self) -> &RunFacts {
+        self.run.facts()
+    }
+
+    fn for_each(
+        &self,
+        visit: impl FnMut(&Detection) -> Result<(), ExportError>,
+    ) -> Result<u64, ExportError> {
+        for_each_detection(self.run, self.threshold, &self.placeholders, visit)
+    }
+
+    fn check(&self, format: Format) -> Result<(), ExportError> {
+        if self.geometry == Geometry::Tile && !format.has_tile_squares() {
+            return Err(ExportError::PointsOnly { format });
+        }
+        Ok(())
+    }
+}
+
+/// What to do about a file that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfExists {
+    Refuse,
+    Replace,
+}
+
+/// Writes a file, and answers how many detections it holds. Until the last byte is on the disk
+/// nothing stands at `path` but what stood there before.
+///
+/// # Errors
+/// When the request does not suit the format, the file exists and must not be replaced, the run
+/// cannot be read, or the file cannot be written.
+pub fn write(
+    format: Format,
+    request: &ExportRequest<'_>,
+    path: &Path,
+    if_exists: IfExists,
+) -> Result<u64, ExportError> {
+    request.check(format)?;
+    if if_exists == IfExists::Refuse && path.exists() {
+        return Err(ExportError::Exists {
+            path: path.to_owned(),
+        });
+    }
+    let staged = StagedFile::create(path)?;
+    let detections = match format {
+        Format::Mbtiles => mbtiles::write(request, &staged)?,
+        streamed => {
+            let mut out = io::BufWriter::with_capacity(1 << 16, staged.file());
+            let detections =
+                stream(streamed, request, &mut out).map_err(|error| staged.name_in(error))?;
+            out.flush().map_err(|source| staged.error(source))?;
+            detections
+        }
+    };
+    staged.publish()?;
+    Ok(detections)
+}
+
+/// Writes a streaming format to a pipe, and answers how many detections it wrote.
+///
+/// # Errors
+/// When the request does not suit the format, the format does not stream, the run cannot be read,
+/// or the writer fails ([`ExportError::Stream`]).
+pub fn write_to(
+    format: Format,
+    request: &ExportRequest<'_>,
+    out: &mut dyn Write,
+) -> Result<u64, ExportError> {
+    request.check(format)?;
+    let detections = stream(format, request, out)?;
+    out.flush().map_err(ExportError::Stream)?;
+    Ok(detections)
+}
+
+fn stream(
+    format: Format,
+    request: &ExportRequest<'_>,
+    out: &mut dyn Write,
+) -> Result<u64, ExportError> {
+    match format {
+        Format::Geojson => geojson::write_collection(request, out),
+        Format::Geojsonseq => geojson::write_sequence(request, out),
+        Format::Csv => csv::write(request, out),
+        Format::Mbtiles => Err(ExportError::NotStreamable { format }),
+    }
+}

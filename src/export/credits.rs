@@ -1,0 +1,73 @@
+//! The words that every export carries.
+
+use serde::Serialize;
+
+use super::ExportRequest;
+use crate::detections::{Detection, RunFacts};
+
+/// What an export is, and what it is not.
+pub(super) const NOTE: &str = "Hints to verify, not data to upload: places where a classifier \
+    suspects a high-voltage tower. Look at each one on imagery that may be traced; a score ranks, \
+    it is no probability.";
+/// What to know before mapping from it.
+pub(super) const RULES: &str = "OpenStreetMap's Import Guidelines and Automated Edits code of \
+    conduct apply to machine-made data, and its Organised Editing Guidelines to teams. Mapping \
+    infrastructure is forbidden or dangerous in some places.";
+
+/// A layer's name, marked where the imagery was drawn.
+pub(super) fn layer_name(facts: &RunFacts, name: &str) -> String {
+    if facts.synthetic {
+        format!("SYNTHETIC {name}")
+    } else {
+        name.to_owned()
+    }
+}
+
+/// The label of one detection, for editors that show a feature's `desc`.
+pub(super) fn label(facts: &RunFacts, detection: &Detection) -> String {
+    let mark = if facts.synthetic { "SYNTHETIC " } else { "" };
+    format!("{mark}hint {}: verify, do not upload", detection.rank)
+}
+
+/// Where an export comes from.
+#[derive(Serialize)]
+pub(super) struct Provenance<'a> {
+    generator: &'static str,
+    synthetic: bool,
+    note: &'static str,
+    rules: &'static str,
+    area: &'a str,
+    zoom: u8,
+    imagery: &'a str,
+    attribution: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terms: Option<&'a str>,
+    model: &'a str,
+    model_sha256: &'a str,
+    manifest: &'a str,
+    threshold: f32,
+    /// Tiles of this run whose picture repeats over distant places: no imagery, left out.
+    placeholder_tiles: u64,
+}
+
+impl<'a> Provenance<'a> {
+    pub(super) fn of(request: &'a ExportRequest<'_>) -> Self {
+        let facts = request.facts();
+        Self {
+            generator: concat!("hvmap ", env!("CARGO_PKG_VERSION")),
+            synthetic: facts.synthetic,
+            note: NOTE,
+            rules: RULES,
+            area: &facts.area,
+            zoom: facts.zoom,
+            imagery: &facts.imagery,
+            attribution: &facts.attribution,
+            terms: facts.terms.as_deref(),
+            model: &facts.model,
+            model_sha256: &facts.model_checksum,
+            manifest: &facts.manifest_hash,
+            threshold: request.threshold,
+            placeholder_tiles: request.placeholders.tiles(),
+        }
+    }
+}

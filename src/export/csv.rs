@@ -1,0 +1,115 @@
+//! Comma-separated values (RFC 4180): one row a detection, best first, behind a header.
+
+use std::io::{self, Write};
+
+use super::{
+    ExportError, ExportRequest,
+    credits::label,
+    geojson::{Degrees, tenths},
+};
+use crate::detections::Detection;
+
+/// Columns in order. The last ones are the same in every row: a table has no other place to say
+/// where it comes from.
+const HEADER: &str = "id,rank,score,lon,lat,tile,uncertainty_m,located,synthetic,desc,\
+    attribution,imagery,model,manifest";
+
+pub(super) fn write(request: &ExportRequest<'_>, out: &mut dyn Write) -> Result<u64, ExportError> {
+    write!(out, "{HEADER}\r\n").map_err(ExportError::Stream)?;
+    let facts = request.facts();
+    let origin = [
+        &facts.attribution,
+        &facts.imagery,
+        &facts.model,
+        &facts.manifest_hash,
+    ]
+    .map(|text| quoted(text))
+    .join(",");
+    request.for_each(|detection| {
+        write_row(request, detection, &origin, out).map_err(ExportError::Stream)
+    })
+}
+
+fn write_row(
+    request: &ExportRequest<'_>,
+    detection: &Detection,
+    origin: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let facts = request.facts();
+    write!(
+        out,
+        "{},{},{},{},{},{},{},{},{},{},{origin}\r\n",
+        detection.id,
+        detection.rank,
+        detection.score,
+        Degrees(detection.lon),
+        Degrees(detection.lat),
+        detection.tile,
+        tenths(detection.uncertainty_m),
+        detection.located,
+        facts.synthetic,
+        quoted(&label(facts, detection)),
+    )
+}
+
+/// A field, in quotes where its characters ask for them.
+fn quoted(field: &str) -> String {
+    if field.contains([',', '"', '\r', '\n']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Format, Geometry, write_to},
+        *,
+    };
+    use crate::{detections::testing::MemoryRun, tiles::TileCoord};
+
+    #[test]
+    fn fields_with_commas_and_quotes_are_quoted() {
+        let mut run = MemoryRun::default();
+        run.facts.attribution = "© \"A\", B".into();
+        run.add(
+            TileCoord {
+                z: 18,
+                x: 140_143,
+                y: 95_508,
+            },
+            0.75,
+            1,
+        );
+        let request = ExportRequest::new(&run, 0.5).unwrap();
+        let mut out = Vec::new();
+        assert_eq!(write_to(Format::Csv, &request, &mut out).unwrap(), 1);
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+
+    #[test]
+    fn squares_are_refused() {
+        let run = MemoryRun::default();
+        let request = ExportRequest::new(&run, 0.5)
+            .unwrap()
+            .with_geometry(Geometry::Tile);
+        let error = write_to(Format::Csv, &request, &mut Vec::new()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the format csv has no tile squares, only points"
+        );
+    }
+
+    #[test]
+    fn a_threshold_below_what_was_kept_is_refused() {
+        let run = MemoryRun::default();
+        let error = ExportRequest::new(&run, 0.1).map(|_| ()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "threshold 0.1 is below what the run kept: tiles that scored under 0.25 have no \
+             candidate in the ledger"
+        );
+    }
+}

@@ -1,0 +1,48 @@
+//! What can go wrong while exporting.
+
+use std::{io, path::PathBuf};
+
+use super::Format;
+use crate::detections::DetectionsError;
+
+/// Trouble with an export.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExportError {
+    #[error(
+        "threshold {threshold} is below what the run kept: tiles that scored under {keep_threshold} \
+         have no candidate in the ledger"
+    )]
+    ThresholdBelowKept { threshold: f32, keep_threshold: f32 },
+    #[error("a threshold is a score (got {got}, expected 0 to 1)")]
+    InvalidThreshold { got: f32 },
+    #[error("the format {format} has no tile squares, only points")]
+    PointsOnly { format: Format },
+    #[error("the format {format} cannot be streamed: it needs a file")]
+    NotStreamable { format: Format },
+    #[error("this build lacks the format {format}: it was compiled without GDAL")]
+    NeedsGdal { format: Format },
+    #[error("{} already exists", path.display())]
+    Exists { path: PathBuf },
+    #[error("{} is being written by another process", path.display())]
+    Busy { path: PathBuf },
+    #[error("{} could not be written", path.display())]
+    Write {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the export could not be written")]
+    Stream(#[source] io::Error),
+    #[error("the vector tiles could not be stored")]
+    Sqlite(#[from] rusqlite::Error),
+    #[cfg(feature = "gdal")]
+    #[error("GDAL could not write the {format} file")]
+    Gdal {
+        format: Format,
+        #[source]
+        source: gdal::errors::GdalError,
+    },
+    #[error(transparent)]
+    Detections(#[from] DetectionsError),
+}

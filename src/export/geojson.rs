@@ -1,0 +1,301 @@
+//! GeoJSON (RFC 7946) and GeoJSON text sequences (RFC 8142).
+//!
+//! Coordinates have 6 decimals (11 cm), properties are flat, since editors drop nested ones, and
+//! the id stands among them too, since JOSM ignores a feature's own.
+
+use std::{
+    fmt,
+    io::{self, Write},
+};
+
+use serde::Serialize;
+
+use super::{
+    ExportError, ExportRequest, Geometry,
+    credits::{Provenance, label, layer_name},
+};
+use crate::{detections::Detection, tiles::TileCoord};
+
+/// Starts a record of a text sequence (RFC 8142, section 2).
+const RECORD_SEPARATOR: u8 = 0x1e;
+
+/// Writes one FeatureCollection. What the file is stands in members of the collection; a reader
+/// that does not know them ignores them.
+pub(super) fn write_collection(
+    request: &ExportRequest<'_>,
+    out: &mut dyn Write,
+) -> Result<u64, ExportError> {
+    let head = Head {
+        r#type: "FeatureCollection",
+        name: layer_name(request.facts(), "towers"),
+        hvmap: Provenance::of(request),
+    };
+    let head = serde_json::to_string(&head).map_err(|e| ExportError::Stream(e.into()))?;
+    // The collection's members, left open for the features.
+    let open = head.strip_suffix('}').unwrap_or(&head);
+    write!(out, "{open},\"features\":[").map_err(ExportError::Stream)?;
+    let mut separator = "\n";
+    let count = request.for_each(|detection| {
+        out.write_all(separator.as_bytes())
+            .map_err(ExportError::Stream)?;
+        separator = ",\n";
+        write_feature(request, detection, None, out).map_err(ExportError::Stream)
+    })?;
+    out.write_all(b"\n]}\n").map_err(ExportError::Stream)?;
+    Ok(count)
+}
+
+/// Writes one feature a record. There is no place for what concerns them all, so each says whose
+/// imagery it is and which run it comes from.
+pub(super) fn write_sequence(
+    request: &ExportRequest<'_>,
+    out: &mut dyn Write,
+) -> Result<u64, ExportError> {
+    let facts = request.facts();
+    let origin = Origin {
+        attribution: &facts.attribution,
+        imagery: &facts.imagery,
+        model: &facts.model,
+        manifest: &facts.manifest_hash,
+    };
+    request.for_each(|detection| {
+        out.write_all(&[RECORD_SEPARATOR])
+            .and_then(|()| write_feature(request, detection, Some(&origin), out))
+            .and_then(|()| out.write_all(b"\n"))
+            .map_err(ExportError::Stream)
+    })
+}
+
+#[derive(Serialize)]
+struct Head<'a> {
+    r#type: &'static str,
+    name: String,
+    hvmap: Provenance<'a>,
+}
+
+#[derive(Serialize)]
+struct Properties<'a> {
+    id: &'a str,
+    rank: u64,
+    score: f32,
+    tile: String,
+    uncertainty_m: f64,
+    located: bool,
+    synthetic: bool,
+    desc: String,
+    #[serde(flatten)]
+    origin: Option<&'a Origin<'a>>,
+}
+
+#[derive(Serialize)]
+struct Origin<'a> {
+    attribution: &'a str,
+    imagery: &'a str,
+    model: &'a str,
+    manifest: &'a str,
+}
+
+fn write_feature(
+    request: &ExportRequest<'_>,
+    detection: &Detection,
+    origin: Option<&Origin<'_>>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let facts = request.facts();
+    let properties = Properties {
+        id: &detection.id,
+        rank: detection.rank,
+        score: detection.score,
+        tile: detection.tile.to_string(),
+        uncertainty_m: tenths(detection.uncertainty_m),
+        located: detection.located,
+        synthetic: facts.synthetic,
+        desc: label(facts, detection),
+        origin,
+    };
+    // Every property is a string, a number or a flag, and ids hold no character to escape.
+    write!(
+        out,
+        r#"{{"type":"Feature","id":"{}","geometry":"#,
+        detection.id
+    )?;
+    match request.geometry {
+        Geometry::Point => write!(
+            out,
+            r#"{{"type":"Point","coordinates":[{},{}]}}"#,
+            Degrees(detection.lon),
+            Degrees(detection.lat)
+        )?,
+        Geometry::Tile => write_square(detection.tile, out)?,
+    }
+    out.write_all(br#","properties":"#)?;
+    serde_json::to_writer(&mut *out, &properties)?;
+    out.write_all(b"}")
+}
+
+/// The tile's square: one ring, counter-clockwise from the south-west, closed.
+fn write_square(tile: TileCoord, out: &mut dyn Write) -> io::Result<()> {
+    let bounds = tile.bounds();
+    let (west, south) = (Degrees(bounds.west), Degrees(bounds.south));
+    let (east, north) = (Degrees(bounds.east), Degrees(bounds.north));
+    write!(
+        out,
+        r#"{{"type":"Polygon","coordinates":[[[{west},{south}],[{east},{south}],[{east},{north}],[{west},{north}],[{west},{south}]]]}}"#
+    )
+}
+
+/// Rounds to tenths: an uncertainty of metres has no more to say.
+pub(super) fn tenths(metres: f64) -> f64 {
+    (metres * 10.0).round() / 10.0
+}
+
+/// Degrees with 6 decimals, as RFC 7946 recommends, and no negative zero.
+pub(super) struct Degrees(pub(super) f64);
+
+impl fmt::Display for Degrees {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micro = (self.0 * 1e6).round();
+        write!(f, "{:.6}", (micro + 0.0) / 1e6)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{super::Format, *};
+    use crate::detections::testing::MemoryRun;
+
+    fn text(run: &MemoryRun, format: Format, geometry: Geometry) -> String {
+        let request = ExportRequest::new(run, 0.5)
+            .unwrap()
+            .with_geometry(geometry);
+        let mut out = Vec::new();
+        super::super::write_to(format, &request, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn two_towers() -> MemoryRun {
+        let mut run = MemoryRun::default();
+        run.add(
+            TileCoord {
+                z: 18,
+                x: 140_143,
+                y: 95_508,
+            },
+            0.75,
+            1,
+        );
+        run.add(
+            TileCoord {
+                z: 18,
+                x: 140_144,
+                y: 95_510,
+            },
+            0.968_75,
+            2,
+        );
+        run.add(
+            TileCoord {
+                z: 18,
+                x: 140_150,
+                y: 95_510,
+            },
+            0.3,
+            3,
+        );
+        run
+    }
+
+    #[test]
+    fn points_are_a_feature_collection_in_order_of_rank() {
+        insta::assert_snapshot!(text(&two_towers(), Format::Geojson, Geometry::Point));
+    }
+
+    #[test]
+    fn tile_squares_run_counter_clockwise_and_close() {
+        insta::assert_snapshot!(text(&two_towers(), Format::Geojson, Geometry::Tile));
+    }
+
+    #[test]
+    fn a_sequence_has_a_record_separator_before_and_a_line_feed_after_each_feature() {
+        let text = text(&two_towers(), Format::Geojsonseq, Geometry::Point);
+        assert_eq!(text.matches('\u{1e}').count(), 2);
+        assert!(
+            text.split_inclusive('\n')
+                .all(|line| line.starts_with('\u{1e}'))
+        );
+        insta::assert_snapshot!(text.replace('\u{1e}', "<RS>"));
+    }
+
+    #[test]
+    fn drawn_imagery_marks_the_layer_and_every_feature() {
+        let mut run = two_towers();
+        run.facts.synthetic = true;
+        let collection: serde_json::Value =
+            serde_json::from_str(&text(&run, Format::Geojson, Geometry::Point)).unwrap();
+        assert_eq!(collection["name"], "SYNTHETIC towers");
+        assert_eq!(collection["hvmap"]["synthetic"], true);
+        for feature in collection["features"].as_array().unwrap() {
+            assert_eq!(feature["properties"]["synthetic"], true);
+            assert!(
+                feature["properties"]["desc"]
+                    .as_str()
+                    .unwrap()
+                    .starts_with("SYNTHETIC ")
+            );
+        }
+    }
+
+    #[test]
+    fn no_detections_are_an_empty_collection() {
+        let text = text(&MemoryRun::default(), Format::Geojson, Geometry::Point);
+        let collection: geojson::FeatureCollection = text.parse().unwrap();
+        assert!(collection.features.is_empty());
+    }
+
+    #[test]
+    fn tiles_at_the_antimeridian_stay_on_their_side() {
+        let mut run = MemoryRun::default();
+        let last = (1 << 18) - 1;
+        run.add(
+            TileCoord {
+                z: 18,
+                x: last,
+                y: 140_000,
+            },
+            0.9,
+            1,
+        );
+        run.add(
+            TileCoord {
+                z: 18,
+                x: 0,
+                y: 140_000,
+            },
+            0.8,
+            2,
+        );
+        let text = text(&run, Format::Geojson, Geometry::Tile);
+        assert!(text.contains("[180.000000,") && text.contains("[179.998627,"));
+        assert!(text.contains("[-180.000000,") && text.contains("[-179.998627,"));
+    }
+
+    proptest! {
+        #[test]
+        fn coordinates_round_trip_to_6_decimals(lon in -180.0f64..=180.0, lat in -85.06f64..=85.06) {
+            for degrees in [lon, lat] {
+                let text = Degrees(degrees).to_string();
+                prop_assert_eq!(text.rsplit('.').next().unwrap().len(), 6);
+                let back: f64 = text.parse().unwrap();
+                prop_assert!((back - degrees).abs() <= 0.500_001e-6);
+                prop_assert_eq!(Degrees(back).to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn zero_has_no_sign() {
+        assert_eq!(Degrees(-1e-9).to_string(), "0.000000");
+    }
+}

@@ -1,13 +1,13 @@
 //! What can go wrong between a run's ledger and its detections.
 
-use crate::tiles::TileCoord;
+use crate::{ledger::LedgerError, tiles::TileCoord};
 
 /// Trouble with reading detections.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DetectionsError {
-    #[error("the run's outcomes could not be read")]
-    Run(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     #[error(
         "the attribution grid of tile {tile} does not fit the model's pixel map (got {got_width} × \
          {got_height} cells, expected {expected_width} × {expected_height})"

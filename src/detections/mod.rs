@@ -1,27 +1,25 @@
 //! Detections: the candidates above a threshold, ranked and placed on the ground.
 //!
-//! In: a run's committed outcomes, through [`RunReader`]. Out: [`Detection`]s in the order of their
-//! rank, streamed, so that a million of them need no more memory than one; and how good they are
-//! against a known truth ([`evaluate`]). Never: a clock, chance, or any state of its own. The same
-//! outcomes give the same detections, byte for byte.
+//! In: a run's ledger. Out: [`Detection`]s in the order of their rank, streamed, so that a million
+//! of them need no more memory than one. Never: a clock, chance, or any state of its own. The same
+//! ledger gives the same detections, byte for byte.
 
 mod distance;
 mod error;
 mod locate;
 mod placeholder;
-mod read;
-
 #[cfg(test)]
-pub(crate) use read::testing;
+pub(crate) mod testing;
+
+use std::ops::ControlFlow;
 
 pub use distance::distance_m;
 pub use error::DetectionsError;
 pub use locate::{Peak, locate};
 pub use placeholder::{Placeholders, REPEATS_MIN, SPREAD_M_MIN};
-pub(crate) use read::for_each_outcome;
-pub use read::{FoundCandidate, RunFacts, RunReader};
 
 use crate::{
+    ledger::{CandidateRow, LedgerError, LedgerReader, Manifest},
     predict::AttributionMap,
     tiles::{TILE_SIZE_PX, TileCoord, mercator},
 };
@@ -53,86 +51,133 @@ pub struct Detection {
     pub located: bool,
 }
 
-/// Hands over the detections whose score reaches `score_min`, best first, and answers how many
-/// there were. Candidates among the placeholders are left out, and take no rank.
-///
-/// # Errors
-/// When the run cannot be read, when an attribution grid does not fit the model's map, or
-/// whatever `visit` failed with.
-pub fn for_each_detection<E: From<DetectionsError>>(
-    run: &dyn RunReader,
-    score_min: f32,
-    placeholders: &Placeholders,
-    mut visit: impl FnMut(&Detection) -> Result<(), E>,
-) -> Result<u64, E> {
-    let map = run.facts().attribution_map.as_ref();
-    let mut rank = 0;
-    read::for_each_candidate(run, score_min, |candidate| {
-        if placeholders.contains(candidate.content_hash) {
-            return Ok(());
-        }
-        rank += 1;
-        visit(&detection(&candidate, rank, map)?)
-    })?;
-    Ok(rank)
+/// The detections of a run.
+pub struct Detections<'a> {
+    ledger: &'a LedgerReader,
+    manifest: Manifest,
+    map: Option<AttributionMap>,
+    placeholders: Placeholders,
 }
 
-/// The detection of one candidate. One a tile for now: the number at the id's end leaves room for
-/// several towers in one tile.
-fn detection(
-    candidate: &FoundCandidate,
-    rank: u64,
-    map: Option<&AttributionMap>,
-) -> Result<Detection, DetectionsError> {
-    let tile = candidate.tile;
-    let peak = match (&candidate.attribution, map) {
-        (Some(grid), Some(map)) => locate(tile, grid, map)?.into_iter().next(),
-        _ => None,
-    };
-    let half_tile = f64::from(TILE_SIZE_PX) / 2.0;
-    let located = peak.is_some();
-    let peak = peak.unwrap_or(Peak {
-        x_px: half_tile,
-        y_px: half_tile,
-        radius_px: half_tile.hypot(half_tile),
-    });
-    let (lon, lat) = tile.lon_lat_at_px(peak.x_px, peak.y_px);
-    Ok(Detection {
-        id: format!("{}-{}-{}-1", tile.z, tile.x, tile.y),
-        tile,
-        score: candidate.score,
-        rank,
-        lon,
-        lat,
-        x_px: peak.x_px,
-        y_px: peak.y_px,
-        uncertainty_m: peak.radius_px * mercator::metres_per_px(lat, tile.z),
-        located,
-    })
+impl<'a> Detections<'a> {
+    /// The detections in a ledger. Looks for placeholders at once.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn of(ledger: &'a LedgerReader) -> Result<Self, DetectionsError> {
+        let manifest = ledger.manifest()?;
+        let model = &manifest.model;
+        let map = model
+            .attribution_columns_px
+            .clone()
+            .zip(model.attribution_rows_px.clone())
+            .map(|(columns_px, rows_px)| AttributionMap {
+                columns_px,
+                rows_px,
+            });
+        Ok(Self {
+            ledger,
+            map,
+            placeholders: Placeholders::find(ledger)?,
+            manifest,
+        })
+    }
+
+    /// The ledger they are read from.
+    #[must_use]
+    pub fn ledger(&self) -> &'a LedgerReader {
+        self.ledger
+    }
+
+    /// What the run is.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The contents that were taken for missing imagery.
+    #[must_use]
+    pub fn placeholders(&self) -> &Placeholders {
+        &self.placeholders
+    }
+
+    /// Hands over the detections whose score reaches `score_min`, best first, and answers how many
+    /// there were. Placeholders are left out, and take no rank.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read, when an attribution grid does not fit the model's map, or
+    /// whatever `visit` failed with.
+    pub fn for_each<E: From<DetectionsError> + From<LedgerError>>(
+        &self,
+        score_min: f32,
+        mut visit: impl FnMut(&Detection) -> Result<(), E>,
+    ) -> Result<u64, E> {
+        let mut rank = 0;
+        self.ledger.candidates_by_rank(score_min, |candidate| {
+            if !self.placeholders.contains(candidate.tile) {
+                rank += 1;
+                visit(&self.detection(&candidate, rank)?)?;
+            }
+            Ok::<_, E>(ControlFlow::Continue(()))
+        })?;
+        Ok(rank)
+    }
+
+    /// The detection of one candidate. One a tile for now: the number at the id's end leaves room
+    /// for several towers in one tile.
+    fn detection(&self, candidate: &CandidateRow, rank: u64) -> Result<Detection, DetectionsError> {
+        let tile = candidate.tile;
+        let peak = match (&candidate.attribution, &self.map) {
+            (Some(grid), Some(map)) => locate(tile, grid, map)?.into_iter().next(),
+            _ => None,
+        };
+        let located = peak.is_some();
+        let half_tile = f64::from(TILE_SIZE_PX) / 2.0;
+        let peak = peak.unwrap_or(Peak {
+            x_px: half_tile,
+            y_px: half_tile,
+            radius_px: half_tile.hypot(half_tile),
+        });
+        let (lon, lat) = tile.lon_lat_at_px(peak.x_px, peak.y_px);
+        Ok(Detection {
+            id: format!("{}-{}-{}-1", tile.z, tile.x, tile.y),
+            tile,
+            score: candidate.score,
+            rank,
+            lon,
+            lat,
+            x_px: peak.x_px,
+            y_px: peak.y_px,
+            uncertainty_m: peak.radius_px * mercator::metres_per_px(lat, tile.z),
+            located,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use half::f16;
 
-    use super::{read::testing::MemoryRun, *};
+    use super::{testing::TestRun, *};
     use crate::tiles::AttributionGrid;
 
-    fn ranked(run: &MemoryRun, score_min: f32) -> Vec<Detection> {
+    fn ranked(run: &TestRun, score_min: f32) -> Vec<Detection> {
+        let ledger = run.ledger();
+        let detections = Detections::of(&ledger).unwrap();
         let mut all = Vec::new();
-        let placeholders = Placeholders::find(run).unwrap();
-        let count = for_each_detection::<DetectionsError>(run, score_min, &placeholders, |d| {
-            all.push(d.clone());
-            Ok(())
-        })
-        .unwrap();
+        let count = detections
+            .for_each(score_min, |detection| {
+                all.push(detection.clone());
+                Ok::<_, DetectionsError>(())
+            })
+            .unwrap();
         assert_eq!(count, all.len() as u64);
         all
     }
 
     #[test]
     fn rank_falls_with_the_score_and_equals_stand_in_tile_order() {
-        let mut run = MemoryRun::default();
+        let mut run = TestRun::default();
         run.add(TileCoord { z: 18, x: 9, y: 5 }, 0.7, 1);
         run.add(TileCoord { z: 18, x: 4, y: 5 }, 0.7, 2);
         run.add(TileCoord { z: 18, x: 7, y: 3 }, 0.9, 3);
@@ -153,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_candidate_without_a_grid_lies_at_its_tiles_centre() {
-        let mut run = MemoryRun::default();
+        let mut run = TestRun::default();
         let tile = TileCoord {
             z: 18,
             x: 140_143,
@@ -169,11 +214,9 @@ mod tests {
 
     #[test]
     fn a_candidate_with_a_grid_lies_at_its_peak() {
-        let mut run = MemoryRun::default();
-        run.facts.attribution_map = Some(AttributionMap {
-            columns_px: vec![32.0, 96.0, 160.0, 224.0],
-            rows_px: vec![64.0, 192.0],
-        });
+        let mut run = TestRun::default();
+        run.manifest.model.attribution_columns_px = Some(vec![32.0, 96.0, 160.0, 224.0]);
+        run.manifest.model.attribution_rows_px = Some(vec![64.0, 192.0]);
         let tile = TileCoord {
             z: 18,
             x: 140_143,
@@ -191,5 +234,25 @@ mod tests {
         assert!(found.located);
         assert_eq!((found.x_px, found.y_px), (160.0, 192.0));
         assert_eq!((found.lon, found.lat), tile.lon_lat_at_px(160.0, 192.0));
+    }
+
+    #[test]
+    fn placeholders_take_no_rank() {
+        let mut run = TestRun::default();
+        for x in 0..20 {
+            run.add(
+                TileCoord {
+                    z: 18,
+                    x: x * 100,
+                    y: 9,
+                },
+                0.9,
+                7,
+            );
+        }
+        run.add(TileCoord { z: 18, x: 5, y: 5 }, 0.8, 8);
+        let found = ranked(&run, 0.5);
+        assert_eq!((found.len(), found[0].rank), (1, 1));
+        assert_eq!(found[0].id, "18-5-5-1");
     }
 }

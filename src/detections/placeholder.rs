@@ -15,20 +15,23 @@
 //! The rule looks at committed outcomes alone and in a fixed order, so it is a pure function of
 //! the ledger.
 
-use std::collections::HashSet;
+use std::{collections::HashMap, ops::ControlFlow};
 
-use super::{DetectionsError, RunReader, distance_m, read};
-use crate::tiles::TileCoord;
+use super::{DetectionsError, distance_m};
+use crate::{
+    ledger::LedgerReader,
+    tiles::{BlockCoord, TileCoord, TileMask},
+};
 
 /// The fewest tiles with the same content that make a placeholder.
 pub const REPEATS_MIN: u64 = 8;
 /// How far apart, in metres, the farthest of them must lie from the first in tile order.
 pub const SPREAD_M_MIN: f64 = 10_000.0;
 
-/// The contents that are no imagery.
+/// The candidates' tiles that show no imagery.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Placeholders {
-    hashes: HashSet<u64>,
+    blocks: HashMap<BlockCoord, TileMask>,
     tiles: u64,
 }
 
@@ -36,41 +39,48 @@ impl Placeholders {
     /// Looks for contents that repeat over distant places.
     ///
     /// # Errors
-    /// When the run cannot be read.
-    pub fn find(run: &dyn RunReader) -> Result<Self, DetectionsError> {
-        let mut found = Self::default();
-        let mut group: Option<Group> = None;
-        read::for_each_repeated(run, REPEATS_MIN, |hash, tile| {
-            match &mut group {
-                Some(open) if open.hash == hash => open.add(tile),
+    /// When the ledger cannot be read.
+    pub fn find(ledger: &LedgerReader) -> Result<Self, DetectionsError> {
+        // The hashes first and their tiles in a second pass, so that a content that turns out to
+        // be harmless costs no memory.
+        let mut hashes = Vec::new();
+        let mut open: Option<Group> = None;
+        ledger.repeated_contents(REPEATS_MIN, |hash, tile| {
+            match &mut open {
+                Some(group) if group.hash == hash => group.add(tile),
                 _ => {
-                    if let Some(closed) = group.replace(Group::new(hash, tile)) {
-                        found.judge(&closed);
-                    }
+                    let group = open.replace(Group::new(hash, tile));
+                    hashes.extend(group.and_then(|group| group.judge()));
                 }
             }
-            Ok::<_, DetectionsError>(())
+            Ok::<_, DetectionsError>(ControlFlow::Continue(()))
         })?;
-        if let Some(closed) = group {
-            found.judge(&closed);
+        hashes.extend(open.and_then(|group| group.judge()));
+        let mut found = Self::default();
+        if hashes.is_empty() {
+            return Ok(found);
         }
+        hashes.sort_unstable();
+        ledger.repeated_contents(REPEATS_MIN, |hash, tile| {
+            if hashes.binary_search(&hash).is_ok() {
+                let mask = found.blocks.entry(BlockCoord::of(tile)).or_default();
+                mask.insert(BlockCoord::index_of(tile));
+                found.tiles += 1;
+            }
+            Ok::<_, DetectionsError>(ControlFlow::Continue(()))
+        })?;
         Ok(found)
     }
 
-    fn judge(&mut self, group: &Group) {
-        if group.tiles >= REPEATS_MIN && group.spread_m >= SPREAD_M_MIN {
-            self.hashes.insert(group.hash);
-            self.tiles += group.tiles;
-        }
-    }
-
-    /// Whether a content is a placeholder.
+    /// Whether a tile shows a placeholder.
     #[must_use]
-    pub fn contains(&self, content_hash: u64) -> bool {
-        self.hashes.contains(&content_hash)
+    pub fn contains(&self, tile: TileCoord) -> bool {
+        self.blocks
+            .get(&BlockCoord::of(tile))
+            .is_some_and(|mask| mask.contains(BlockCoord::index_of(tile)))
     }
 
-    /// Number of candidates' tiles that are `no_imagery` rather than `scored`.
+    /// Number of tiles that are `no_imagery` rather than `scored`.
     #[must_use]
     pub fn tiles(&self) -> u64 {
         self.tiles
@@ -82,7 +92,6 @@ struct Group {
     hash: u64,
     first: (f64, f64),
     spread_m: f64,
-    tiles: u64,
 }
 
 impl Group {
@@ -91,23 +100,26 @@ impl Group {
             hash,
             first: tile.centre(),
             spread_m: 0.0,
-            tiles: 1,
         }
     }
 
     fn add(&mut self, tile: TileCoord) {
-        self.tiles += 1;
         self.spread_m = self.spread_m.max(distance_m(self.first, tile.centre()));
+    }
+
+    /// The hash, if it is a placeholder's.
+    fn judge(&self) -> Option<u64> {
+        (self.spread_m >= SPREAD_M_MIN).then_some(self.hash)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{super::read::testing::MemoryRun, *};
+    use super::{super::testing::TestRun, *};
 
     /// A run with one content at `x, x + step, …`; a z18 tile is about 153 m wide on the equator.
-    fn repeated(count: u32, step: u32) -> MemoryRun {
-        let mut run = MemoryRun::default();
+    fn repeated(count: u32, step: u32) -> TestRun {
+        let mut run = TestRun::default();
         for i in 0..count {
             let tile = TileCoord {
                 z: 18,
@@ -122,15 +134,34 @@ mod tests {
 
     #[test]
     fn what_repeats_over_distant_places_is_no_imagery() {
-        let placeholders = Placeholders::find(&repeated(8, 10)).unwrap();
-        assert!(placeholders.contains(77));
-        assert!(!placeholders.contains(78));
+        let placeholders = Placeholders::find(&repeated(8, 10).ledger()).unwrap();
+        assert!(placeholders.contains(TileCoord {
+            z: 18,
+            x: 1010,
+            y: 131_072
+        }));
+        assert!(!placeholders.contains(TileCoord {
+            z: 18,
+            x: 1011,
+            y: 131_072
+        }));
+        assert!(!placeholders.contains(TileCoord { z: 18, x: 5, y: 5 }));
         assert_eq!(placeholders.tiles(), 8);
     }
 
     #[test]
     fn what_repeats_side_by_side_or_seldom_stays() {
-        assert_eq!(Placeholders::find(&repeated(60, 1)).unwrap().tiles(), 0);
-        assert_eq!(Placeholders::find(&repeated(7, 100)).unwrap().tiles(), 0);
+        assert_eq!(
+            Placeholders::find(&repeated(60, 1).ledger())
+                .unwrap()
+                .tiles(),
+            0
+        );
+        assert_eq!(
+            Placeholders::find(&repeated(7, 100).ledger())
+                .unwrap()
+                .tiles(),
+            0
+        );
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::ExportRequest;
-use crate::detections::{Detection, RunFacts};
+use crate::{detections::Detection, ledger::Manifest};
 
 /// What an export is, and what it is not.
 pub(super) const NOTE: &str = "Hints to verify, not data to upload: places where a classifier \
@@ -15,8 +15,8 @@ pub(super) const RULES: &str = "OpenStreetMap's Import Guidelines and Automated 
     infrastructure is forbidden or dangerous in some places.";
 
 /// A layer's name, marked where the imagery was drawn.
-pub(super) fn layer_name(facts: &RunFacts, name: &str) -> String {
-    if facts.synthetic {
+pub(super) fn layer_name(manifest: &Manifest, name: &str) -> String {
+    if manifest.imagery.synthetic {
         format!("SYNTHETIC {name}")
     } else {
         name.to_owned()
@@ -24,8 +24,12 @@ pub(super) fn layer_name(facts: &RunFacts, name: &str) -> String {
 }
 
 /// The label of one detection, for editors that show a feature's `desc`.
-pub(super) fn label(facts: &RunFacts, detection: &Detection) -> String {
-    let mark = if facts.synthetic { "SYNTHETIC " } else { "" };
+pub(super) fn label(manifest: &Manifest, detection: &Detection) -> String {
+    let mark = if manifest.imagery.synthetic {
+        "SYNTHETIC "
+    } else {
+        ""
+    };
     format!("{mark}hint {}: verify, do not upload", detection.rank)
 }
 
@@ -44,7 +48,7 @@ pub(super) struct Provenance<'a> {
     terms: Option<&'a str>,
     model: &'a str,
     model_sha256: &'a str,
-    manifest: &'a str,
+    manifest: String,
     threshold: f32,
     /// Tiles of this run whose picture repeats over distant places: no imagery, left out.
     placeholder_tiles: u64,
@@ -52,22 +56,27 @@ pub(super) struct Provenance<'a> {
 
 impl<'a> Provenance<'a> {
     pub(super) fn of(request: &'a ExportRequest<'_>) -> Self {
-        let facts = request.facts();
+        let Manifest {
+            area,
+            imagery,
+            model,
+            ..
+        } = request.manifest();
         Self {
             generator: concat!("hvmap ", env!("CARGO_PKG_VERSION")),
-            synthetic: facts.synthetic,
+            synthetic: imagery.synthetic,
             note: NOTE,
             rules: RULES,
-            area: &facts.area,
-            zoom: facts.zoom,
-            imagery: &facts.imagery,
-            attribution: &facts.attribution,
-            terms: facts.terms.as_deref(),
-            model: &facts.model,
-            model_sha256: &facts.model_checksum,
-            manifest: &facts.manifest_hash,
+            area: &area.label,
+            zoom: request.manifest().zoom,
+            imagery: &imagery.name,
+            attribution: &imagery.attribution,
+            terms: imagery.terms.as_deref(),
+            model: &model.name,
+            model_sha256: &model.checksum,
+            manifest: request.manifest().hash(),
             threshold: request.threshold,
-            placeholder_tiles: request.placeholders.tiles(),
+            placeholder_tiles: request.detections.placeholders().tiles(),
         }
     }
 }

@@ -16,12 +16,12 @@ const HEADER: &str = "id,rank,score,lon,lat,tile,uncertainty_m,located,synthetic
 
 pub(super) fn write(request: &ExportRequest<'_>, out: &mut dyn Write) -> Result<u64, ExportError> {
     write!(out, "{HEADER}\r\n").map_err(ExportError::Stream)?;
-    let facts = request.facts();
+    let manifest = request.manifest();
     let origin = [
-        &facts.attribution,
-        &facts.imagery,
-        &facts.model,
-        &facts.manifest_hash,
+        &manifest.imagery.attribution,
+        &manifest.imagery.name,
+        &manifest.model.name,
+        &manifest.hash(),
     ]
     .map(|text| quoted(text))
     .join(",");
@@ -36,7 +36,7 @@ fn write_row(
     origin: &str,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let facts = request.facts();
+    let manifest = request.manifest();
     write!(
         out,
         "{},{},{},{},{},{},{},{},{},{},{origin}\r\n",
@@ -48,8 +48,8 @@ fn write_row(
         detection.tile,
         tenths(detection.uncertainty_m),
         detection.located,
-        facts.synthetic,
-        quoted(&label(facts, detection)),
+        manifest.imagery.synthetic,
+        quoted(&label(manifest, detection)),
     )
 }
 
@@ -68,12 +68,12 @@ mod tests {
         super::{Format, Geometry, write_to},
         *,
     };
-    use crate::{detections::testing::MemoryRun, tiles::TileCoord};
+    use crate::{detections::testing::TestRun, tiles::TileCoord};
 
     #[test]
     fn fields_with_commas_and_quotes_are_quoted() {
-        let mut run = MemoryRun::default();
-        run.facts.attribution = "© \"A\", B".into();
+        let mut run = TestRun::default();
+        run.manifest.imagery.attribution = "© \"A\", B".into();
         run.add(
             TileCoord {
                 z: 18,
@@ -83,7 +83,8 @@ mod tests {
             0.75,
             1,
         );
-        let request = ExportRequest::new(&run, 0.5).unwrap();
+        let ledger = run.ledger();
+        let request = ExportRequest::new(&ledger, 0.5).unwrap();
         let mut out = Vec::new();
         assert_eq!(write_to(Format::Csv, &request, &mut out).unwrap(), 1);
         insta::assert_snapshot!(String::from_utf8(out).unwrap());
@@ -91,8 +92,9 @@ mod tests {
 
     #[test]
     fn squares_are_refused() {
-        let run = MemoryRun::default();
-        let request = ExportRequest::new(&run, 0.5)
+        let run = TestRun::default();
+        let ledger = run.ledger();
+        let request = ExportRequest::new(&ledger, 0.5)
             .unwrap()
             .with_geometry(Geometry::Tile);
         let error = write_to(Format::Csv, &request, &mut Vec::new()).unwrap_err();
@@ -104,8 +106,9 @@ mod tests {
 
     #[test]
     fn a_threshold_below_what_was_kept_is_refused() {
-        let run = MemoryRun::default();
-        let error = ExportRequest::new(&run, 0.1).map(|_| ()).unwrap_err();
+        let run = TestRun::default();
+        let ledger = run.ledger();
+        let error = ExportRequest::new(&ledger, 0.1).map(|_| ()).unwrap_err();
         assert_eq!(
             error.to_string(),
             "threshold 0.1 is below what the run kept: tiles that scored under 0.25 have no \

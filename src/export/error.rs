@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use super::Format;
-use crate::detections::DetectionsError;
+use crate::{detections::DetectionsError, ledger::LedgerError};
 
 /// Trouble with an export.
 #[derive(Debug, thiserror::Error)]
@@ -20,8 +20,6 @@ pub enum ExportError {
     PointsOnly { format: Format },
     #[error("the format {format} cannot be streamed: it needs a file")]
     NotStreamable { format: Format },
-    #[error("this build lacks the format {format}: it was compiled without GDAL")]
-    NeedsGdal { format: Format },
     #[error("{} already exists", path.display())]
     Exists { path: PathBuf },
     #[error("{} is being written by another process", path.display())]
@@ -36,13 +34,8 @@ pub enum ExportError {
     Stream(#[source] io::Error),
     #[error("the vector tiles could not be stored")]
     Sqlite(#[from] rusqlite::Error),
-    #[cfg(feature = "gdal")]
-    #[error("GDAL could not write the {format} file")]
-    Gdal {
-        format: Format,
-        #[source]
-        source: gdal::errors::GdalError,
-    },
     #[error(transparent)]
     Detections(#[from] DetectionsError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
 }

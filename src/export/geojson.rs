@@ -27,7 +27,7 @@ pub(super) fn write_collection(
 ) -> Result<u64, ExportError> {
     let head = Head {
         r#type: "FeatureCollection",
-        name: layer_name(request.facts(), "towers"),
+        name: layer_name(request.manifest(), "towers"),
         hvmap: Provenance::of(request),
     };
     let head = serde_json::to_string(&head).map_err(|e| ExportError::Stream(e.into()))?;
@@ -51,12 +51,12 @@ pub(super) fn write_sequence(
     request: &ExportRequest<'_>,
     out: &mut dyn Write,
 ) -> Result<u64, ExportError> {
-    let facts = request.facts();
+    let manifest = request.manifest();
     let origin = Origin {
-        attribution: &facts.attribution,
-        imagery: &facts.imagery,
-        model: &facts.model,
-        manifest: &facts.manifest_hash,
+        attribution: &manifest.imagery.attribution,
+        imagery: &manifest.imagery.name,
+        model: &manifest.model.name,
+        manifest: manifest.hash(),
     };
     request.for_each(|detection| {
         out.write_all(&[RECORD_SEPARATOR])
@@ -92,7 +92,7 @@ struct Origin<'a> {
     attribution: &'a str,
     imagery: &'a str,
     model: &'a str,
-    manifest: &'a str,
+    manifest: String,
 }
 
 fn write_feature(
@@ -101,7 +101,7 @@ fn write_feature(
     origin: Option<&Origin<'_>>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let facts = request.facts();
+    let manifest = request.manifest();
     let properties = Properties {
         id: &detection.id,
         rank: detection.rank,
@@ -109,8 +109,8 @@ fn write_feature(
         tile: detection.tile.to_string(),
         uncertainty_m: tenths(detection.uncertainty_m),
         located: detection.located,
-        synthetic: facts.synthetic,
-        desc: label(facts, detection),
+        synthetic: manifest.imagery.synthetic,
+        desc: label(manifest, detection),
         origin,
     };
     // Every property is a string, a number or a flag, and ids hold no character to escape.
@@ -164,19 +164,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{super::Format, *};
-    use crate::detections::testing::MemoryRun;
+    use crate::detections::testing::TestRun;
 
-    fn text(run: &MemoryRun, format: Format, geometry: Geometry) -> String {
-        let request = ExportRequest::new(run, 0.5)
+    fn text(run: &TestRun, format: Format, geometry: Geometry) -> String {
+        let ledger = run.ledger();
+        let request = ExportRequest::new(&ledger, 0.5)
             .unwrap()
             .with_geometry(geometry);
         let mut out = Vec::new();
         super::super::write_to(format, &request, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        String::from_utf8(out)
+            .unwrap()
+            .replace(env!("CARGO_PKG_VERSION"), "VERSION")
     }
 
-    fn two_towers() -> MemoryRun {
-        let mut run = MemoryRun::default();
+    fn two_towers() -> TestRun {
+        let mut run = TestRun::default();
         run.add(
             TileCoord {
                 z: 18,
@@ -231,7 +234,7 @@ mod tests {
     #[test]
     fn drawn_imagery_marks_the_layer_and_every_feature() {
         let mut run = two_towers();
-        run.facts.synthetic = true;
+        run.manifest.imagery.synthetic = true;
         let collection: serde_json::Value =
             serde_json::from_str(&text(&run, Format::Geojson, Geometry::Point)).unwrap();
         assert_eq!(collection["name"], "SYNTHETIC towers");
@@ -249,14 +252,14 @@ mod tests {
 
     #[test]
     fn no_detections_are_an_empty_collection() {
-        let text = text(&MemoryRun::default(), Format::Geojson, Geometry::Point);
+        let text = text(&TestRun::default(), Format::Geojson, Geometry::Point);
         let collection: geojson::FeatureCollection = text.parse().unwrap();
         assert!(collection.features.is_empty());
     }
 
     #[test]
     fn tiles_at_the_antimeridian_stay_on_their_side() {
-        let mut run = MemoryRun::default();
+        let mut run = TestRun::default();
         let last = (1 << 18) - 1;
         run.add(
             TileCoord {

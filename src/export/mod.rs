@@ -1,6 +1,6 @@
 //! Detections written for other programs.
 //!
-//! In: a run ([`RunReader`]) and a threshold. Out: one file a format, streamed, written beside its
+//! In: a run's [`Detections`] and a threshold. Out: one file a format, streamed, written beside its
 //! place and then renamed, so that no reader ever sees half of it; the same ledger gives the same
 //! bytes, since nothing here reads a clock. Every file says what it is: hints to verify, by which
 //! model, on whose imagery, from which run, and SYNTHETIC where the imagery was drawn. Never: a
@@ -21,7 +21,10 @@ use std::{
 
 pub use error::ExportError;
 
-use crate::detections::{Detection, Placeholders, RunFacts, RunReader, for_each_detection};
+use crate::{
+    detections::{Detection, Detections},
+    ledger::{LedgerReader, Manifest},
+};
 use staged::StagedFile;
 
 /// A file format.
@@ -81,10 +84,9 @@ pub enum Geometry {
 
 /// What to export.
 pub struct ExportRequest<'a> {
-    run: &'a dyn RunReader,
+    detections: Detections<'a>,
     threshold: f32,
     geometry: Geometry,
-    placeholders: Placeholders,
 }
 
 impl<'a> ExportRequest<'a> {
@@ -92,12 +94,14 @@ impl<'a> ExportRequest<'a> {
     /// several formats.
     ///
     /// # Errors
-    /// When the threshold is no score or lies below what the run kept, or the run cannot be read.
-    pub fn new(run: &'a dyn RunReader, threshold: f32) -> Result<Self, ExportError> {
-        let keep_threshold = run.facts().keep_threshold;
+    /// When the threshold is no score or lies below what the run kept, or the ledger cannot be
+    /// read.
+    pub fn new(ledger: &'a LedgerReader, threshold: f32) -> Result<Self, ExportError> {
         if !(0.0..=1.0).contains(&threshold) {
             return Err(ExportError::InvalidThreshold { got: threshold });
         }
+        let detections = Detections::of(ledger)?;
+        let keep_threshold = detections.manifest().keep_threshold;
         if threshold < keep_threshold {
             return Err(ExportError::ThresholdBelowKept {
                 threshold,
@@ -105,10 +109,9 @@ impl<'a> ExportRequest<'a> {
             });
         }
         Ok(Self {
-            run,
+            detections,
             threshold,
             geometry: Geometry::Point,
-            placeholders: Placeholders::find(run)?,
         })
     }
 
@@ -118,21 +121,21 @@ impl<'a> ExportRequest<'a> {
         self
     }
 
-    /// The contents that were taken for missing imagery.
+    /// The run's detections, whatever their score.
     #[must_use]
-    pub fn placeholders(&self) -> &Placeholders {
-        &self.placeholders
+    pub fn detections(&self) -> &Detections<'a> {
+        &self.detections
     }
 
-    fn facts(&self) -> &RunFacts {
-        self.run.facts()
+    fn manifest(&self) -> &Manifest {
+        self.detections.manifest()
     }
 
     fn for_each(
         &self,
         visit: impl FnMut(&Detection) -> Result<(), ExportError>,
     ) -> Result<u64, ExportError> {
-        for_each_detection(self.run, self.threshold, &self.placeholders, visit)
+        self.detections.for_each(self.threshold, visit)
     }
 
     fn check(&self, format: Format) -> Result<(), ExportError> {

@@ -269,6 +269,27 @@ impl LedgerReader {
         )
     }
 
+    /// Visits the content hash and tile of every candidate whose hash at least `repeats_min`
+    /// candidates share, grouped by hash, each group in tile order.
+    ///
+    /// # Errors
+    /// The visitor's, or when the ledger is damaged.
+    pub fn repeated_contents<E: From<LedgerError>>(
+        &self,
+        repeats_min: u64,
+        mut visit: impl FnMut(u64, TileCoord) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        let z = self.manifest()?.zoom;
+        self.each(
+            "SELECT content_hash, x, y FROM candidate WHERE content_hash IN (
+                 SELECT content_hash FROM candidate GROUP BY content_hash HAVING COUNT(*) >= ?1
+             ) ORDER BY content_hash, y, x",
+            [repeats_min],
+            |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?)),
+            |(hash, x, y)| visit(hash.cast_unsigned(), TileCoord { z, x, y }),
+        )
+    }
+
     /// Number of candidates with at least a score.
     ///
     /// # Errors

@@ -53,6 +53,7 @@ const TABLES: &str = "
         UNIQUE (y, x)
     );
     CREATE INDEX candidate_by_rank ON candidate (score DESC, y, x);
+    CREATE INDEX candidate_by_content ON candidate (content_hash, y, x);
     CREATE TABLE payload (
         candidate INTEGER PRIMARY KEY REFERENCES candidate (id),
         bytes BLOB NOT NULL

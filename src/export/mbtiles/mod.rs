@@ -10,7 +10,7 @@ mod pyramid;
 mod quadtree;
 mod sorting;
 
-use std::{collections::BTreeSet, io::Write};
+use std::{collections::BTreeSet, io::Write, ops::ControlFlow};
 
 use flate2::{Compression, write::GzEncoder};
 use prost::Message;
@@ -30,8 +30,8 @@ use super::{
     staged::StagedFile,
 };
 use crate::{
-    detections::{Placeholders, for_each_outcome},
-    tiles::{BlockOutcome, Bounds, TileCoord, TileOutcome, mercator},
+    detections::Placeholders,
+    tiles::{BlockOutcome, Bounds, TileCoord, mercator},
 };
 
 /// `MPBX`, registered with SQLite for MBTiles.
@@ -39,12 +39,18 @@ const APPLICATION_ID: i32 = 0x4d50_4258;
 
 /// Writes the file behind `staged`, and answers how many detections it holds.
 pub(super) fn write(request: &ExportRequest<'_>, staged: &StagedFile) -> Result<u64, ExportError> {
-    let run_zoom = request.facts().zoom;
+    let run_zoom = request.manifest().zoom;
     let (zoom_min, zoom_max) = zooms(run_zoom);
     let sorting = Sorting::create(&staged.partial_path().with_extension("sorting"), zoom_max)?;
     let detections = request.for_each(|detection| sorting.add_tower(detection))?;
-    for_each_outcome(request.run, |outcome| {
-        add_scanned(&sorting, outcome, zoom_max, &request.placeholders)
+    request.detections.ledger().outcomes(|outcome| {
+        add_scanned(
+            &sorting,
+            &outcome,
+            zoom_max,
+            request.detections.placeholders(),
+        )?;
+        Ok::<_, ExportError>(ControlFlow::Continue(()))
     })?;
 
     let connection = Connection::open(staged.partial_path())?;
@@ -97,18 +103,10 @@ fn add_scanned(
 ) -> Result<(), ExportError> {
     let depth = outcome.block.z - leaf_zoom;
     let leaf_side = 1u32 << depth;
-    let hidden: BTreeSet<u16> = outcome
-        .candidates
-        .iter()
-        .filter(|candidate| placeholders.contains(candidate.content_hash))
-        .map(|candidate| candidate.index)
-        .collect();
     let scored = outcome
-        .wanted
         .iter()
-        .zip(&outcome.tiles)
-        .filter(|(index, tile)| matches!(tile, TileOutcome::Scored(_)) && !hidden.contains(index))
-        .map(|(index, _)| outcome.block.tile(index));
+        .filter(|&(tile, state)| state.score().is_some() && !placeholders.contains(tile))
+        .map(|(tile, _)| tile);
     let mut leaves: Vec<(TileCoord, LeafCells)> = Vec::new();
     for tile in scored {
         let leaf = TileCoord {
@@ -139,7 +137,7 @@ struct Layers {
 
 impl Layers {
     fn of(request: &ExportRequest<'_>) -> Self {
-        let name = |layer| layer_name(request.facts(), layer);
+        let name = |layer| layer_name(request.manifest(), layer);
         Self {
             towers: name("towers"),
             scanned: name("scanned"),
@@ -213,7 +211,7 @@ fn metadata(
     view: &View,
     (zoom_min, zoom_max): (u8, u8),
 ) -> Vec<(&'static str, String)> {
-    let facts = request.facts();
+    let manifest = request.manifest();
     let json = json!({
         "vector_layers": layers.described(zoom_min, zoom_max),
         "hvmap": Provenance::of(request),
@@ -226,7 +224,7 @@ fn metadata(
     } = view.bounds;
     let (lon, lat, zoom) = view.centre;
     vec![
-        ("name", layer_name(facts, "towers")),
+        ("name", layer_name(manifest, "towers")),
         ("format", "pbf".to_owned()),
         (
             "bounds",
@@ -235,7 +233,7 @@ fn metadata(
         ("center", format!("{lon:.6},{lat:.6},{zoom}")),
         ("minzoom", zoom_min.to_string()),
         ("maxzoom", zoom_max.to_string()),
-        ("attribution", facts.attribution.clone()),
+        ("attribution", manifest.imagery.attribution.clone()),
         ("description", NOTE.to_owned()),
         ("type", "overlay".to_owned()),
         ("json", json.to_string()),
@@ -325,8 +323,9 @@ mod tests {
 
     use super::{mvt::EXTENT, *};
     use crate::{
-        detections::testing::MemoryRun,
+        detections::testing::TestRun,
         export::{Format, IfExists},
+        tiles::TileOutcome,
     };
 
     struct Written {
@@ -335,10 +334,11 @@ mod tests {
         bytes: Vec<u8>,
     }
 
-    fn written(run: &MemoryRun) -> Written {
+    fn written(run: &TestRun) -> Written {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("towers.mbtiles");
-        let request = ExportRequest::new(run, 0.5).unwrap();
+        let ledger = run.ledger();
+        let request = ExportRequest::new(&ledger, 0.5).unwrap();
         super::super::write(Format::Mbtiles, &request, &path, IfExists::Refuse).unwrap();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "leftovers");
         read(&path)
@@ -393,7 +393,7 @@ mod tests {
 
     #[test]
     fn the_metadata_names_everything_the_specification_wants() {
-        let mut run = MemoryRun::default();
+        let mut run = TestRun::default();
         run.add(
             TileCoord {
                 z: 18,
@@ -404,15 +404,20 @@ mod tests {
             1,
         );
         let metadata = written(&run).metadata;
-        insta::assert_json_snapshot!(metadata);
+        let lines: Vec<String> = metadata.iter().map(|(k, v)| format!("{k}: {v}")).collect();
+        insta::assert_snapshot!(
+            lines
+                .join("\n")
+                .replace(env!("CARGO_PKG_VERSION"), "VERSION")
+        );
         let json: serde_json::Value = serde_json::from_str(&metadata["json"]).unwrap();
         assert_eq!(json["vector_layers"][0]["id"], "towers");
     }
 
     #[test]
     fn drawn_imagery_marks_every_layer() {
-        let mut run = MemoryRun::default();
-        run.facts.synthetic = true;
+        let mut run = TestRun::default();
+        run.manifest.imagery.synthetic = true;
         run.add(
             TileCoord {
                 z: 18,
@@ -431,7 +436,7 @@ mod tests {
 
     #[test]
     fn an_export_of_nothing_has_no_tiles_and_the_worlds_bounds() {
-        let written = written(&MemoryRun::default());
+        let written = written(&TestRun::default());
         assert!(written.tiles.is_empty());
         assert_eq!(
             written.metadata["bounds"],
@@ -441,7 +446,7 @@ mod tests {
 
     #[test]
     fn across_the_antimeridian_the_centre_lies_between_the_towers() {
-        let mut run = MemoryRun::default();
+        let mut run = TestRun::default();
         let last = (1 << 18) - 1;
         run.add(
             TileCoord {
@@ -476,7 +481,7 @@ mod tests {
 
     #[test]
     fn the_same_run_gives_the_same_bytes() {
-        let mut run = MemoryRun::default();
+        let mut run = TestRun::default();
         for i in 0..500 {
             let tile = TileCoord {
                 z: 18,
@@ -491,7 +496,7 @@ mod tests {
 
     #[test]
     fn scanned_tiles_without_a_score_are_not_shown_as_scanned() {
-        let mut run = MemoryRun::default();
+        let mut run = TestRun::default();
         let tile = |x| TileCoord {
             z: 18,
             x,
@@ -519,8 +524,8 @@ mod tests {
     #[test]
     fn every_zoom_from_the_worlds_to_the_deepest_can_be_exported() {
         for z in 0..=crate::tiles::ZOOM_MAX {
-            let mut run = MemoryRun::default();
-            run.facts.zoom = z;
+            let mut run = TestRun::default();
+            run.manifest.zoom = z;
             let last = mercator::tiles_per_side(z) - 1;
             run.add(
                 TileCoord {
@@ -551,7 +556,7 @@ mod tests {
         fn points_decode_to_their_places_within_a_unit(
             places in proptest::collection::btree_set((0u32..1 << 18, 20_000u32..240_000), 1..40)
         ) {
-            let mut run = MemoryRun::default();
+            let mut run = TestRun::default();
             for (i, &(x, y)) in places.iter().enumerate() {
                 run.add(TileCoord { z: 18, x, y }, 0.5 + i as f32 / 100.0, i as u64);
             }

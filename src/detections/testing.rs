@@ -1,0 +1,131 @@
+//! Ledgers of small runs, for tests.
+
+use std::{collections::BTreeMap, ops::Deref};
+
+use crate::{
+    ledger::{
+        AreaRecord, CandidateRow, ImageryRecord, Ledger, LedgerReader, Manifest, ModelRecord,
+    },
+    tiles::{BlockCoord, BlockOutcome, Candidate, TileCoord, TileOutcome, UNIT_TILES_MAX},
+};
+
+/// A run that is written to a ledger when it is asked for.
+pub(crate) struct TestRun {
+    pub(crate) manifest: Manifest,
+    pub(crate) candidates: Vec<CandidateRow>,
+    /// Tiles below the keep threshold, or without a score.
+    pub(crate) others: Vec<(TileCoord, TileOutcome)>,
+}
+
+/// An open ledger in a folder of its own.
+pub(crate) struct TestLedger {
+    reader: LedgerReader,
+    _folder: tempfile::TempDir,
+}
+
+impl Deref for TestLedger {
+    type Target = LedgerReader;
+
+    fn deref(&self) -> &LedgerReader {
+        &self.reader
+    }
+}
+
+impl Default for TestRun {
+    fn default() -> Self {
+        Self {
+            manifest: Manifest {
+                area: AreaRecord {
+                    label: "San Marino".into(),
+                    source: "a test".into(),
+                    tiles: 4_000,
+                    digest: "00".into(),
+                },
+                zoom: 18,
+                imagery: ImageryRecord {
+                    name: "https://example.org/{z}/{x}/{y}.jpg".into(),
+                    attribution: "© Example Imagery".into(),
+                    terms: Some("https://example.org/terms".into()),
+                    synthetic: false,
+                },
+                model: ModelRecord {
+                    name: "hv_grid.onnx".into(),
+                    checksum: "c0ffee".into(),
+                    classes: vec!["negative".into(), "tower".into()],
+                    positives: vec!["tower".into()],
+                    precision: None,
+                    trained_on_synthetic: false,
+                    attribution_columns_px: None,
+                    attribution_rows_px: None,
+                },
+                threshold: 0.5,
+                keep_threshold: 0.25,
+                keep_payloads: false,
+                unit_tiles_max: UNIT_TILES_MAX,
+            },
+            candidates: Vec::new(),
+            others: Vec::new(),
+        }
+    }
+}
+
+impl TestRun {
+    pub(crate) fn add(&mut self, tile: TileCoord, score: f32, content_hash: u64) {
+        self.candidates.push(CandidateRow {
+            tile,
+            score,
+            content_hash,
+            attribution: None,
+        });
+    }
+
+    /// Writes the ledger, one unit a block.
+    pub(crate) fn ledger(&self) -> TestLedger {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::create(folder.path(), &self.manifest).unwrap();
+        for outcome in self.outcomes() {
+            ledger.record(&outcome).unwrap();
+        }
+        drop(ledger);
+        let reader = LedgerReader::open(folder.path()).unwrap();
+        TestLedger {
+            reader,
+            _folder: folder,
+        }
+    }
+
+    fn outcomes(&self) -> Vec<BlockOutcome> {
+        let mut blocks: BTreeMap<BlockCoord, BTreeMap<u16, TileOutcome>> = BTreeMap::new();
+        let scored = self
+            .candidates
+            .iter()
+            .map(|found| (found.tile, TileOutcome::Scored(found.score)));
+        for (tile, outcome) in scored.chain(self.others.iter().copied()) {
+            let tiles = blocks.entry(BlockCoord::of(tile)).or_default();
+            tiles.insert(BlockCoord::index_of(tile), outcome);
+        }
+        let outcome = |(sequence, (block, tiles)): (usize, (BlockCoord, BTreeMap<_, _>))| {
+            let mut candidates: Vec<Candidate> = self
+                .candidates
+                .iter()
+                .filter(|found| BlockCoord::of(found.tile) == block)
+                .map(|found| Candidate {
+                    index: BlockCoord::index_of(found.tile),
+                    score: found.score,
+                    attribution: found.attribution.clone(),
+                    content_hash: found.content_hash,
+                    payload: None,
+                })
+                .collect();
+            candidates.sort_by_key(|candidate| candidate.index);
+            BlockOutcome {
+                sequence: sequence as u64,
+                block,
+                wanted: tiles.keys().copied().collect(),
+                tiles: tiles.into_values().collect(),
+                candidates,
+            }
+        };
+        blocks.into_iter().enumerate().map(outcome).collect()
+    }
+}

@@ -62,8 +62,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     } else {
         IfExists::Refuse
     };
-    let count =
-        export::write(args.format, &request, &args.output, if_exists).map_err(explain)?;
+    let count = export::write(args.format, &request, &args.output, if_exists).map_err(explain)?;
     let synthetic = if manifest.imagery.synthetic {
         "SYNTHETIC "
     } else {
@@ -104,9 +103,7 @@ fn explain(error: ExportError) -> CliError {
         ExportError::PointsOnly { .. } => {
             Some("use --geometry point, or --format geojson".to_owned())
         }
-        ExportError::NotStreamable { .. } => {
-            Some("name a file: -o towers.mbtiles".to_owned())
-        }
+        ExportError::NotStreamable { .. } => Some("name a file: -o towers.mbtiles".to_owned()),
         ExportError::Busy { .. } => Some("wait for it, or choose another name".to_owned()),
         _ => None,
     };

@@ -4,6 +4,7 @@
 //! `run` function that answers the exit code.
 
 mod error;
+mod export;
 mod model_args;
 mod synth;
 
@@ -24,6 +25,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Synth(synth::Args),
+    Export(export::Args),
 }
 
 /// Runs the program with the process's arguments.
@@ -31,6 +33,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome: Result<ExitCode, CliError> = match cli.command {
         Command::Synth(args) => synth::run(args),
+        Command::Export(args) => export::run(args),
     };
     outcome.unwrap_or_else(|error| error.report())
 }

@@ -54,6 +54,7 @@ impl Default for TestRun {
                     classes: vec!["negative".into(), "tower".into()],
                     positives: vec!["tower".into()],
                     precision: None,
+                    adaptation: None,
                     trained_on_synthetic: false,
                     attribution_columns_px: None,
                     attribution_rows_px: None,

@@ -176,6 +176,7 @@ mod tests {
         String::from_utf8(out)
             .unwrap()
             .replace(env!("CARGO_PKG_VERSION"), "VERSION")
+            .replace(&run.manifest.hash(), "HASH")
     }
 
     fn two_towers() -> TestRun {

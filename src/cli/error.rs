@@ -34,6 +34,13 @@ impl CliError {
         self
     }
 
+    /// Says what was being done when it failed, in front of the chain of causes.
+    #[must_use]
+    pub fn context(mut self, doing: impl fmt::Display + Send + Sync + 'static) -> Self {
+        self.error = self.error.context(doing);
+        self
+    }
+
     /// Prints the chain of causes and the hint to stderr and returns the exit code.
     pub fn report(&self) -> ExitCode {
         eprintln!("error: {:#}", self.error);

@@ -3,14 +3,16 @@
 //! stdout is data, stderr is for people. Each subcommand is one file with an `Args` struct and a
 //! `run` function that answers the exit code.
 
+mod config;
 mod error;
 mod export;
 mod model_args;
 mod synth;
+mod terminal;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 pub use error::{CliError, EXIT_FAILED_TILES, EXIT_FATAL, EXIT_INTERRUPTED, OrHint};
 pub use model_args::{AdaptationArgs, DEMO_MODEL, EngineArgs, ModelArgs};
 
@@ -20,6 +22,9 @@ pub use model_args::{AdaptationArgs, DEMO_MODEL, EngineArgs, ModelArgs};
 struct Cli {
     #[command(subcommand)]
     command: Command,
+
+    #[command(flatten)]
+    verbosity: terminal::Verbosity,
 }
 
 #[derive(Debug, Subcommand)]
@@ -30,10 +35,17 @@ enum Command {
 
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let outcome: Result<ExitCode, CliError> = match cli.command {
-        Command::Synth(args) => synth::run(args),
-        Command::Export(args) => export::run(args),
-    };
+    // Two HTTP stacks could bring two TLS providers; the process has one, chosen here.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let outcome = config::apply(Cli::command()).and_then(|command| {
+        // Usage errors and help end the process here, with clap's own words and exit code 2.
+        let cli =
+            Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
+        cli.verbosity.install();
+        match cli.command {
+            Command::Synth(args) => synth::run(args),
+            Command::Export(args) => export::run(args),
+        }
+    });
     outcome.unwrap_or_else(|error| error.report())
 }

@@ -21,6 +21,10 @@ pub struct Manifest {
     pub unit_tiles_max: usize,
 }
 
+/// What is said about a run for people only: an area is its tiles and a model its content, under
+/// whatever name.
+const LABELS: [&str; 3] = ["area.label", "area.source", "model.name"];
+
 /// The area as it was covered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AreaRecord {
@@ -88,8 +92,7 @@ impl Manifest {
     pub fn differences(&self, asked: &Self) -> Vec<Difference> {
         let mut differences = Vec::new();
         compare("", &to_value(self), &to_value(asked), &mut differences);
-        // A model is its content: the same file under another name is the same model.
-        differences.retain(|difference| difference.setting != "model.name");
+        differences.retain(|difference| !LABELS.contains(&difference.setting.as_str()));
         differences
     }
 
@@ -97,8 +100,12 @@ impl Manifest {
     #[must_use]
     pub fn hash(&self) -> String {
         let mut value = to_value(self);
-        if let Some(model) = value.get_mut("model").and_then(Value::as_object_mut) {
-            model.remove("name");
+        for label in LABELS {
+            if let Some((group, key)) = label.split_once('.')
+                && let Some(group) = value.get_mut(group).and_then(Value::as_object_mut)
+            {
+                group.remove(key);
+            }
         }
         hex(&Sha256::digest(value.to_string()))
     }
@@ -180,6 +187,7 @@ pub(crate) mod tests {
         asked.zoom = 17;
         asked.model.checksum = "22".into();
         asked.model.name = "elsewhere/demo.onnx".into();
+        asked.area.label = "SM".into();
         let differences: Vec<String> = recorded
             .differences(&asked)
             .into_iter()
@@ -192,7 +200,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_hash_follows_the_content_and_not_the_models_path() {
+    fn the_hash_follows_the_content_and_not_the_labels() {
         let mut other = manifest();
         other.model.name = "elsewhere/demo.onnx".into();
         assert_eq!(manifest().hash(), other.hash());

@@ -393,12 +393,13 @@ fn committed_tiles(dir: &std::path::Path) -> HashSet<TileCoord> {
 fn a_retry_takes_only_what_failed() {
     let dir = tempfile::tempdir().unwrap();
     let model = FirstByte::new();
-    start(
+    let (first_start, ..) = start(
         dir.path(),
         Source::new(Trick::None),
         &model,
         Recording::First,
     );
+    assert_eq!(first_start.unwrap(), Ending::Complete);
     let (ending, ledger, source) = start(
         dir.path(),
         Source::new(Trick::Healed),

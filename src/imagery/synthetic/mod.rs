@@ -21,6 +21,8 @@
 mod canvas;
 mod ground;
 mod hash;
+mod land;
+mod lattice;
 mod network;
 mod noise;
 mod objects;
@@ -30,6 +32,7 @@ mod spec;
 mod style;
 mod tower;
 mod towers;
+mod view;
 mod world;
 
 pub use source::{ATTRIBUTION, SyntheticSource};

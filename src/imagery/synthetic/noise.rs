@@ -6,35 +6,69 @@ use super::hash::{mix, mix2, unit};
 
 /// Side of a texture in texels.
 pub const TEXTURE_SIDE: usize = 512;
+const TEXELS: usize = TEXTURE_SIDE * TEXTURE_SIDE;
 const MASK: usize = TEXTURE_SIDE - 1;
 
 /// Smooth noise in [0, 1]: hashed values on a lattice of the given spacing, eased between.
 #[must_use]
 pub fn value_noise(seed: u64, x: f64, y: f64, spacing: f64) -> f32 {
-    let (gx, gy) = (x / spacing, y / spacing);
-    let floor = |v: f64| v as i64 - i64::from(v < (v as i64) as f64);
-    let (ix, iy) = (floor(gx), floor(gy));
-    let (fx, fy) = ((gx - ix as f64) as f32, (gy - iy as f64) as f32);
-    let (sx, sy) = (fx * fx * (3.0 - 2.0 * fx), fy * fy * (3.0 - 2.0 * fy));
-    let corner = |dx, dy| unit(mix2(seed, ix + dx, iy + dy), 0);
-    let top = corner(0, 0) + (corner(1, 0) - corner(0, 0)) * sx;
-    let bottom = corner(0, 1) + (corner(1, 1) - corner(0, 1)) * sx;
-    top + (bottom - top) * sy
+    Noise::new(seed, spacing).at(x, y)
+}
+
+/// The same noise for many places near each other: remembers the lattice cell it was in.
+#[derive(Clone, Copy, Debug)]
+pub struct Noise {
+    seed: u64,
+    spacing: f64,
+    cell: (i64, i64),
+    /// Values at the cell's north-western, north-eastern, south-western and south-eastern corner.
+    corners: [f32; 4],
+}
+
+impl Noise {
+    #[must_use]
+    pub fn new(seed: u64, spacing: f64) -> Self {
+        Self {
+            seed,
+            spacing,
+            cell: (i64::MIN, i64::MIN),
+            corners: [0.0; 4],
+        }
+    }
+
+    #[inline]
+    #[must_use]
+    pub fn at(&mut self, x: f64, y: f64) -> f32 {
+        let (gx, gy) = (x / self.spacing, y / self.spacing);
+        let floor = |v: f64| v as i64 - i64::from(v < (v as i64) as f64);
+        let (ix, iy) = (floor(gx), floor(gy));
+        let (fx, fy) = ((gx - ix as f64) as f32, (gy - iy as f64) as f32);
+        let (sx, sy) = (fx * fx * (3.0 - 2.0 * fx), fy * fy * (3.0 - 2.0 * fy));
+        if (ix, iy) != self.cell {
+            self.cell = (ix, iy);
+            self.corners = [(0, 0), (1, 0), (0, 1), (1, 1)]
+                .map(|(dx, dy)| unit(mix2(self.seed, ix + dx, iy + dy), 0));
+        }
+        let [nw, ne, sw, se] = self.corners;
+        let top = nw + (ne - nw) * sx;
+        let bottom = sw + (se - sw) * sx;
+        top + (bottom - top) * sy
+    }
 }
 
 /// Textures shared by every world: they carry no knowledge of any place.
 pub struct Textures {
     /// Fine grain around 128: noise of periods 2 to 64 texels.
-    grain: Box<[u8]>,
+    grain: Box<[u8; TEXELS]>,
     /// Heights of a closed canopy of tree crowns.
-    canopy: Box<[u8]>,
+    canopy: Box<[u8; TEXELS]>,
 }
 
 pub static TEXTURES: LazyLock<Textures> = LazyLock::new(Textures::draw);
 
 impl Textures {
     fn draw() -> Self {
-        let mut grain = vec![0u8; TEXTURE_SIDE * TEXTURE_SIDE].into_boxed_slice();
+        let mut grain = Box::new([0u8; TEXELS]);
         for (i, texel) in grain.iter_mut().enumerate() {
             let (x, y) = (i % TEXTURE_SIDE, i / TEXTURE_SIDE);
             let mut sum = 0.0;
@@ -43,7 +77,7 @@ impl Textures {
             }
             *texel = (128.0 + sum * 150.0).clamp(0.0, 255.0) as u8;
         }
-        let mut canopy = vec![0u8; TEXTURE_SIDE * TEXTURE_SIDE].into_boxed_slice();
+        let mut canopy = Box::new([0u8; TEXELS]);
         const CROWN_CELL: i64 = 8;
         let cells = TEXTURE_SIDE as i64 / CROWN_CELL;
         for cell in 0..cells * cells {

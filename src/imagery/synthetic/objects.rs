@@ -3,11 +3,12 @@
 
 use super::{
     canvas::{Canvas, Rgb, Spot},
-    ground::{Land, Parish, Use, View, is_water},
     hash::{direction, mix, mix2, unit, unit64},
+    land::{Land, Parish, Use, is_water},
     network::Substation,
     noise::value_noise,
     plane::{Place, PlaneBox, distance_squared},
+    view::View,
 };
 
 /// Spacing of the grid that trees are scattered on, in pixels of zoom 18.

@@ -1,8 +1,8 @@
 //! Where the towers of a straight piece of line stand.
 
 use super::{
-    ground::is_water,
     hash::{bell, mix, unit64},
+    land::is_water,
     network::Section,
     plane::{Place, between, exp, length, normal, px_per_m, sub},
 };

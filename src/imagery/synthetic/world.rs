@@ -4,8 +4,9 @@ use std::cell::RefCell;
 
 use super::{
     canvas::{Canvas, MARGIN_PX, Rgb, SIDE},
-    ground::{self, Corridor, Land, Parish, View},
+    ground::{self, Corridor},
     hash::{mix, mix2, unit},
+    land::{Land, Parish},
     network::{Network, Section},
     noise::TEXTURES,
     objects::{Inventory, Pass, Pen},
@@ -14,6 +15,7 @@ use super::{
     style::{STYLES, Style},
     tower::{Family, Member, Shape},
     towers::{Stand, stands},
+    view::View,
 };
 use crate::{
     image::RgbTile,

@@ -7,6 +7,8 @@ use super::{
     plane::{Place, between, exp, length, normal, px_per_m, sub},
 };
 
+/// The longest span, in metres, but for a little stretching.
+const SPAN_MAX_M: f64 = 1_200.0;
 /// The most towers on one straight piece.
 const TOWERS_MAX: usize = 256;
 
@@ -44,7 +46,7 @@ pub fn stands(seed: u64, section: &Section, out: &mut Vec<Stand>) {
     while sum < total && count + 1 < TOWERS_MAX {
         let hash = mix(base, count as u64);
         let far = if unit64(hash, 1) < 0.012 { 0.75 } else { 0.0 };
-        let span = (300.0 * exp(habit + 0.30 * bell(hash, 2) + far)).clamp(90.0, 1_200.0);
+        let span = (300.0 * exp(habit + 0.30 * bell(hash, 2) + far)).clamp(90.0, SPAN_MAX_M);
         sum += span;
         ends[count] = sum;
         count += 1;
@@ -81,11 +83,22 @@ pub fn stands(seed: u64, section: &Section, out: &mut Vec<Stand>) {
         along: first,
         tension: true,
     });
+    let mut stood_at = 0.0;
     for i in 0..count - 1 {
         let id = mix(base, 0x1_0000 + i as u64);
-        let Some(at) = dry(seed, section, ends[i] * stretch / total, 60.0 / total) else {
-            continue;
+        let dry_place = dry(seed, section, ends[i] * stretch / total, 60.0 / total);
+        // Water is spanned as far as towers carry; beyond, a tower gets an islet.
+        let next = if i + 1 == count - 1 {
+            total
+        } else {
+            ends[i + 1] * stretch
         };
+        if dry_place.is_none() && next - stood_at <= SPAN_MAX_M {
+            continue;
+        }
+        let at =
+            dry_place.unwrap_or_else(|| between(section.a, section.b, ends[i] * stretch / total));
+        stood_at = length(sub(at, section.a)) / scale;
         out.push(Stand {
             at,
             id,

@@ -6,7 +6,7 @@ use super::{
     canvas::{Canvas, MARGIN_PX, Rgb, SIDE},
     ground::{self, Corridor},
     hash::{mix, mix2, unit},
-    land::{Land, Parish},
+    land::{Land, Parish, is_water},
     network::{Network, Section},
     noise::TEXTURES,
     objects::{Inventory, Pass, Pen},
@@ -496,6 +496,10 @@ fn draw_footing(pen: &mut Pen<'_>, stand: &Stand) {
     let shape = shape_of(style, stand);
     let base = pen.view.spot(stand.at);
     let m = pen.px_per_m();
+    if is_water(pen.land.seed, stand.at) {
+        let radius = (shape.foot_m * 1.5 + 5.0) * m;
+        pen.canvas.disc(base, radius, style.palette.bare, 1.0);
+    }
     if unit(stand.id, 41) < 0.7 {
         let soil = style.palette.bare;
         let radius = (shape.foot_m * 1.25 + 1.5) * m;

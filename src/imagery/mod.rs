@@ -9,6 +9,8 @@ pub mod folder;
 pub mod mbtiles;
 mod open;
 mod options;
+#[cfg(feature = "gdal")]
+pub mod raster;
 pub mod synthetic;
 #[cfg(test)]
 pub(crate) mod test_units;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+#[cfg(feature = "gdal")]
+use super::raster::RasterSource;
 use super::{
     ImageryError, ImagerySource, SourceOptions,
     folder::FolderSource,
@@ -30,14 +32,58 @@ pub fn open(spec: &str, options: &SourceOptions) -> Result<Box<dyn ImagerySource
     if is_mbtiles {
         return Ok(Box::new(MbtilesSource::open(path, options)?));
     }
+    if path.exists() || names_a_dataset(spec) {
+        return open_raster(spec, options);
+    }
     Err(ImageryError::UnknownForm {
         origin: spec.to_owned(),
+    })
+}
+
+/// Whether a text is in GDAL's own words: `/vsicurl/https://…`, `NETCDF:file.nc:band`.
+fn names_a_dataset(spec: &str) -> bool {
+    let driver = spec.split_once(':').map_or("", |(driver, _)| driver);
+    let is_driver = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    spec.starts_with("/vsi") || (driver.len() > 1 && driver.bytes().all(is_driver))
+}
+
+#[cfg(feature = "gdal")]
+fn open_raster(
+    spec: &str,
+    options: &SourceOptions,
+) -> Result<Box<dyn ImagerySource>, ImageryError> {
+    Ok(Box::new(RasterSource::open(Path::new(spec), options)?))
+}
+
+#[cfg(not(feature = "gdal"))]
+fn open_raster(
+    spec: &str,
+    _options: &SourceOptions,
+) -> Result<Box<dyn ImagerySource>, ImageryError> {
+    Err(ImageryError::InvalidSource {
+        origin: spec.to_owned(),
+        reason: "this program was built without GDAL (the feature `gdal`), which rasters need"
+            .to_owned(),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_gdal_names_in_its_own_words_is_left_to_it() {
+        for spec in [
+            "/vsicurl/https://host/ortho.tif",
+            "NETCDF:a.nc:red",
+            "GTIFF_DIR:2:a.tif",
+        ] {
+            assert!(names_a_dataset(spec), "{spec}");
+        }
+        for spec in ["", ":", "ftp:nothing", "C:\\tiles", "missing.tif"] {
+            assert!(!names_a_dataset(spec), "{spec}");
+        }
+    }
 
     #[test]
     fn what_is_no_source_is_refused_with_the_forms_that_are() {

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use super::SourceDescription;
+#[cfg(feature = "gdal")]
+use super::raster::RasterOptions;
 
 /// Settings of a source, from the command line.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +17,9 @@ pub struct SourceOptions {
     pub terms: Option<String>,
     /// How to ask servers.
     pub http: HttpOptions,
+    /// How a raster's bands become colours.
+    #[cfg(feature = "gdal")]
+    pub raster: RasterOptions,
 }
 
 /// Order of the rows in file names.

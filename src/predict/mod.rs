@@ -4,6 +4,7 @@
 //! positive classes and, where the model has one, an attribution grid. Never: any knowledge of
 //! countries, tiles or files of imagery.
 
+pub mod bench;
 mod error;
 pub mod onnx;
 

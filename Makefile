@@ -1,0 +1,68 @@
+# Each target sets up what it needs, and is quick when all of it is there.
+#
+#   make build     the program, in target/release
+#   make run       a demo: San Marino, drawn imagery, the built-in model
+#   make test      every test
+#   make install   PREFIX=/usr/local (DESTDIR is honoured)
+#   make ort       ONNX Runtime beside the program; make ort-gpu the one that knows CUDA
+#   make bench     what the pipeline costs over the bare model
+
+PREFIX ?= /usr/local
+CARGO ?= cargo
+PYTHON ?= python3
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+DEMO_OUT := runs/san-marino
+
+.DEFAULT_GOAL := build
+.PHONY: build run test test-rust test-python bench install ort ort-gpu library packages lint
+
+packages:
+	@scripts/packages.sh
+
+# Whichever of the two was asked for last; for the processor at first.
+library: packages
+	@scripts/onnxruntime.sh same "$(TARGET)/debug" "$(TARGET)/release"
+
+ort: packages
+	@scripts/onnxruntime.sh cpu "$(TARGET)/debug" "$(TARGET)/release"
+
+ort-gpu: packages
+	@scripts/onnxruntime.sh gpu "$(TARGET)/debug" "$(TARGET)/release"
+
+build: library
+	$(CARGO) build --release --locked
+
+run: build
+	"$(TARGET)/release/hvmap" run --country san-marino --zoom 18 --demo --out $(DEMO_OUT)
+	@echo
+	@echo 'Open it: drag $(DEMO_OUT)/towers.geojson into QGIS or JOSM,'
+	@echo 'or $(DEMO_OUT)/towers.mbtiles into QGIS. Both are SYNTHETIC: drawn imagery, no real towers.'
+
+test: test-rust $(if $(wildcard python/pyproject.toml),test-python)
+
+test-rust: library
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then set -x; $(CARGO) nextest run --locked; \
+	else set -x; $(CARGO) test --locked --lib --bins --tests; fi
+	$(CARGO) test --locked --doc
+
+# The tests that need TensorFlow skip themselves where it is not installed.
+test-python: packages .venv/ready
+	.venv/bin/python -m pytest -q python
+
+.venv/ready: python/pyproject.toml
+	@echo 'setting up .venv for the tests of python/' >&2
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable 'python[test]'
+	@touch $@
+
+bench: library
+	$(CARGO) bench --locked
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+install: build
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/hvmap"
+	install -m 755 "$(TARGET)/release/hvmap" "$(DESTDIR)$(PREFIX)/bin/hvmap"
+	install -m 644 "$(TARGET)"/release/libonnxruntime* "$(DESTDIR)$(PREFIX)/lib/hvmap/"

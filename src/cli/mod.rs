@@ -6,6 +6,7 @@
 mod config;
 mod error;
 mod export;
+pub mod imagery_args;
 mod model_args;
 mod synth;
 mod terminal;

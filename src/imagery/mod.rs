@@ -4,6 +4,7 @@
 //! failure. Never: a guess. A tile that has no imagery is neither a failure nor a negative.
 
 mod addressing;
+mod body_hash;
 mod error;
 pub mod folder;
 pub mod mbtiles;
@@ -19,9 +20,10 @@ use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
+pub use body_hash::BodyHash;
 pub use error::{FORMS, ImageryError};
 pub use open::open;
-pub use options::{BodyHash, HttpOptions, Scheme, SourceOptions};
+pub use options::{HttpOptions, Scheme, SourceOptions};
 
 use crate::{
     image::RgbTile,

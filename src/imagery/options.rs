@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::SourceDescription;
 #[cfg(feature = "gdal")]
 use super::raster::RasterOptions;
+use super::{BodyHash, SourceDescription};
 
 /// Settings of a source, from the command line.
 #[derive(Clone, Debug, Default)]
@@ -49,13 +49,6 @@ pub struct HttpOptions {
     pub no_imagery_hashes: Vec<BodyHash>,
     /// A web or mail address for the server's people, sent in `User-Agent`.
     pub contact: Option<String>,
-}
-
-/// The hash of a placeholder image's bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BodyHash {
-    Md5([u8; 16]),
-    Sha256([u8; 32]),
 }
 
 impl SourceOptions {

@@ -1,0 +1,82 @@
+//! Hashes by which placeholder images are known.
+
+use std::{fmt, str::FromStr};
+
+use md5::Md5;
+use sha2::{Digest, Sha256};
+
+/// The hash of a placeholder image's bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BodyHash {
+    Md5([u8; 16]),
+    Sha256([u8; 32]),
+}
+
+impl BodyHash {
+    /// Whether a body has this hash.
+    #[must_use]
+    pub fn matches(&self, body: &[u8]) -> bool {
+        match self {
+            Self::Md5(hash) => Md5::digest(body).as_slice() == hash,
+            Self::Sha256(hash) => Sha256::digest(body).as_slice() == hash,
+        }
+    }
+}
+
+impl FromStr for BodyHash {
+    type Err = String;
+
+    /// Reads `md5:HEX` or `sha256:HEX`; the hash's length alone will do as well.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, digits) = match text.split_once([':', ' ']) {
+            Some((kind, digits)) => (Some(kind.to_ascii_lowercase()), digits.trim()),
+            None => (None, text),
+        };
+        match (kind.as_deref(), digits.len()) {
+            (Some("md5") | None, 32) => bytes_of(digits).map(Self::Md5),
+            (Some("sha256") | None, 64) => bytes_of(digits).map(Self::Sha256),
+            _ => None,
+        }
+        .ok_or_else(|| "expected md5: and 32, or sha256: and 64 hexadecimal digits".to_owned())
+    }
+}
+
+impl fmt::Display for BodyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, bytes): (_, &[u8]) = match self {
+            Self::Md5(hash) => ("md5", hash),
+            Self::Sha256(hash) => ("sha256", hash),
+        };
+        write!(f, "{kind}:")?;
+        bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+fn bytes_of<const N: usize>(digits: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    if digits.len() != 2 * N || !digits.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_hashes_of_nothing_match_an_empty_body() {
+        for text in [
+            "md5:d41d8cd98f00b204e9800998ecf8427e",
+            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        ] {
+            let hash: BodyHash = text.parse().unwrap();
+            assert!(hash.matches(b""), "{text}");
+            assert!(!hash.matches(b"x"), "{text}");
+            assert_eq!(hash.to_string(), text);
+        }
+    }
+}

@@ -3,6 +3,7 @@
 //! stdout is data, stderr is for people. Each subcommand is one file with an `Args` struct and a
 //! `run` function that answers the exit code.
 
+pub mod area_args;
 mod config;
 mod error;
 mod export;
@@ -10,6 +11,7 @@ pub mod imagery_args;
 mod model_args;
 mod synth;
 mod terminal;
+mod tiles;
 
 use std::process::ExitCode;
 
@@ -30,6 +32,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Tiles(tiles::Args),
     Synth(synth::Args),
     Export(export::Args),
 }
@@ -44,6 +47,7 @@ pub fn main() -> ExitCode {
             Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
         cli.verbosity.install();
         match cli.command {
+            Command::Tiles(args) => tiles::run(args),
             Command::Synth(args) => synth::run(args),
             Command::Export(args) => export::run(args),
         }

@@ -8,6 +8,8 @@ use super::TileCoord;
 pub enum TilesError {
     #[error("zoom out of range (got {got}, expected 0 to {max})", max = super::ZOOM_MAX)]
     ZoomOutOfRange { got: u32 },
+    #[error("not a zoom (got {got:?}, expected 0 to {max})", max = super::ZOOM_MAX)]
+    InvalidZoom { got: String },
     #[error("tile {z}/{x}/{y} does not exist (at zoom {z}, x and y are 0 to {max})")]
     TileOutOfRange { z: u8, x: u32, y: u32, max: u32 },
     #[error("bounds are not west,south,east,north in degrees (got {got:?})")]

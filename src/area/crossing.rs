@@ -1,0 +1,72 @@
+//! Whether a polygon's rings cross.
+
+use geo::{
+    Coord, Line, LineString,
+    line_intersection::{LineIntersection, line_intersection},
+};
+
+/// A place where two edges of a polygon's rings cross or lie on one another, if there is one.
+/// Rings may touch: edges that share an end do not cross there.
+pub(super) fn find_crossing(rings: &[LineString<f64>]) -> Option<Coord<f64>> {
+    let mut edges: Vec<Line<f64>> = rings
+        .iter()
+        .flat_map(LineString::lines)
+        .filter(|edge| edge.start != edge.end)
+        .collect();
+    // A sweep from west to east: an edge can only meet those that begin before it ends.
+    let west = |edge: &Line<f64>| edge.start.x.min(edge.end.x);
+    let east = |edge: &Line<f64>| edge.start.x.max(edge.end.x);
+    let south = |edge: &Line<f64>| edge.start.y.min(edge.end.y);
+    let north = |edge: &Line<f64>| edge.start.y.max(edge.end.y);
+    edges.sort_unstable_by(|a, b| west(a).total_cmp(&west(b)));
+    for (index, edge) in edges.iter().enumerate() {
+        for other in &edges[index + 1..] {
+            if west(other) > east(edge) {
+                break;
+            }
+            if south(other) > north(edge) || north(other) < south(edge) {
+                continue;
+            }
+            match line_intersection(*edge, *other) {
+                Some(LineIntersection::SinglePoint {
+                    intersection,
+                    is_proper: true,
+                }) => return Some(intersection),
+                Some(LineIntersection::Collinear { intersection })
+                    if intersection.start != intersection.end =>
+                {
+                    return Some(intersection.start);
+                }
+                _ => {}
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use geo::line_string;
+
+    use super::*;
+
+    #[test]
+    fn a_bow_tie_crosses_in_its_middle() {
+        let bow = line_string![(x: 0.0, y: 0.0), (x: 2.0, y: 2.0), (x: 2.0, y: 0.0), (x: 0.0, y: 2.0), (x: 0.0, y: 0.0)];
+        assert_eq!(find_crossing(&[bow]), Some(Coord { x: 1.0, y: 1.0 }));
+    }
+
+    #[test]
+    fn a_plain_ring_and_rings_that_touch_do_not_cross() {
+        let square = line_string![(x: 0.0, y: 0.0), (x: 2.0, y: 0.0), (x: 2.0, y: 2.0), (x: 0.0, y: 2.0), (x: 0.0, y: 0.0)];
+        let hole =
+            line_string![(x: 0.0, y: 0.0), (x: 1.0, y: 0.5), (x: 0.5, y: 1.0), (x: 0.0, y: 0.0)];
+        assert_eq!(find_crossing(&[square, hole]), None);
+    }
+
+    #[test]
+    fn a_spike_is_a_crossing() {
+        let spiked = line_string![(x: 0.0, y: 0.0), (x: 2.0, y: 0.0), (x: 2.0, y: 2.0), (x: 1.0, y: 2.0), (x: 1.0, y: 5.0), (x: 1.0, y: 2.0), (x: 0.0, y: 2.0), (x: 0.0, y: 0.0)];
+        assert!(find_crossing(&[spiked]).is_some());
+    }
+}

@@ -1,0 +1,128 @@
+//! Areas from files: GeoJSON by ourselves, every other vector format through GDAL.
+
+use std::path::Path;
+
+use geo::{Coord, LineString};
+
+use super::{
+    Area, AreaError, AreaWarning, Distance, Place, Provenance, Shape, buffer,
+    clean::{Cleaner, Trust, check_coordinates},
+    far_parts, geojson_file,
+};
+
+/// What the features of a file are made of, in the order of the file.
+#[derive(Default)]
+pub(super) struct Features {
+    pieces: Vec<(Place, Piece)>,
+    pub warnings: Vec<AreaWarning>,
+}
+
+/// A piece of a feature's geometry, as it was drawn.
+pub(super) enum Piece {
+    /// The exterior and then the holes.
+    Polygon(Vec<LineString<f64>>),
+    Line(LineString<f64>),
+    Point(Coord<f64>),
+}
+
+impl Features {
+    /// Adds a piece of a feature, numbered from 1. Features come in rising order.
+    pub(super) fn push(&mut self, feature: usize, piece: Piece) {
+        let ring = match self.pieces.last() {
+            Some((place, last)) if place.feature == feature => {
+                place.ring
+                    + match last {
+                        Piece::Polygon(rings) => rings.len(),
+                        Piece::Line(_) | Piece::Point(_) => 1,
+                    }
+            }
+            _ => 1,
+        };
+        self.pieces.push((Place { feature, ring }, piece));
+    }
+}
+
+/// Reads an area from a vector file, uniting all its features. With a margin, lines and points
+/// count too.
+///
+/// # Errors
+/// When the file cannot be read, when a ring is broken, and when nothing in it has an area.
+pub fn read_file(path: &Path, margin: Option<Distance>) -> Result<Area, AreaError> {
+    let features = if geojson_file::is_geojson(path) {
+        geojson_file::read(path)?
+    } else {
+        read_with_gdal(path)?
+    };
+    let mut cleaner = Cleaner::new(Trust::Foreign);
+    let mut lines = Vec::new();
+    let mut points = Vec::new();
+    for warning in features.warnings {
+        cleaner.warn(warning);
+    }
+    for (place, piece) in features.pieces {
+        match piece {
+            Piece::Polygon(rings) => cleaner.push(&rings, place.feature, place.ring - 1)?,
+            Piece::Line(line) => {
+                check_coordinates(&line, &place)?;
+                lines.push(line);
+            }
+            Piece::Point(at) => {
+                check_coordinates(&LineString(vec![at]), &place)?;
+                points.push(at);
+            }
+        }
+    }
+    if margin.is_none() && !(lines.is_empty() && points.is_empty()) {
+        cleaner.warn(AreaWarning::Ignored {
+            lines: lines.len(),
+            points: points.len(),
+        });
+    }
+    let (mut polygons, mut warnings) = cleaner.finish();
+    let found = format!("{} lines, {} points", lines.len(), points.len());
+    if let Some(margin) = margin {
+        lines.extend(points.into_iter().map(|at| LineString(vec![at])));
+        buffer::widen(&mut polygons, &lines, margin);
+    }
+    if polygons.0.is_empty() {
+        return Err(AreaError::NoPolygons {
+            path: path.to_owned(),
+            found,
+        });
+    }
+    let label = path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    if margin.is_none() {
+        warnings.extend(far_parts::unnamed(&label, &polygons));
+    }
+    Ok(Area {
+        label,
+        shape: Shape::Polygons(polygons),
+        provenance: Provenance {
+            source: path.display().to_string(),
+            date: None,
+            coarseness: None,
+        },
+        buffer: margin,
+        warnings,
+    })
+}
+
+#[cfg(feature = "gdal")]
+fn read_with_gdal(path: &Path) -> Result<Features, AreaError> {
+    super::ogr_file::read(path)
+}
+
+#[cfg(not(feature = "gdal"))]
+fn read_with_gdal(path: &Path) -> Result<Features, AreaError> {
+    // A file that is not there is the likelier mistake.
+    std::fs::File::open(path).map_err(|cause| AreaError::Read {
+        path: path.to_owned(),
+        cause,
+    })?;
+    Err(AreaError::WithoutGdal {
+        path: path.to_owned(),
+    })
+}

@@ -1,0 +1,95 @@
+//! What people should know about an area before they spend days on it.
+
+use std::fmt;
+
+use super::error::Place;
+
+/// Something that was mended, assumed, or that makes the plan larger than expected.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum AreaWarning {
+    /// A polygon's rings cross each other or themselves; everything that they wind around is
+    /// taken as inside.
+    CrossesItself { feature: usize, lon: f64, lat: f64 },
+    /// Parts beyond Web Mercator's limit were moved to it.
+    Clamped { lat: f64 },
+    /// A ring jumps from one side of the map to the other.
+    AcrossAntimeridian { place: Place },
+    /// A ring goes around a pole.
+    AroundPole { place: Place },
+    /// Rings without any area were left out.
+    NoArea { rings: usize },
+    /// Lines and points were left out, because they have no area.
+    Ignored { lines: usize, points: usize },
+    /// A file that does not say in which coordinates it is.
+    NoCrs { layer: String },
+    /// What its boundary includes or leaves out, where that is disputed or surprising.
+    Boundary { country: String, note: String },
+    /// Overseas territories and the like.
+    FarParts {
+        country: String,
+        /// Name and share of the tiles (0 to 1) of each.
+        parts: Vec<(String, f64)>,
+        /// The name under which the rest can be had alone.
+        rest: Option<String>,
+    },
+}
+
+impl fmt::Display for AreaWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CrossesItself { feature, lon, lat } => write!(
+                f,
+                "feature {feature} crosses itself near {lon:.6}, {lat:.6} (longitude, latitude); \
+                 everything its outline winds around is taken as inside"
+            ),
+            Self::Clamped { lat } => write!(
+                f,
+                "the area reaches latitude {lat:.2}°; tiles end at ±85.05°, so it is cut there"
+            ),
+            Self::AcrossAntimeridian { place } => write!(
+                f,
+                "{place} jumps by more than 180° of longitude; it is taken to cross the \
+                 antimeridian"
+            ),
+            Self::AroundPole { place } => write!(
+                f,
+                "{place} runs once around the world; the pole is taken as inside"
+            ),
+            Self::NoArea { rings } => {
+                write!(f, "{rings} of the rings enclose nothing and are left out")
+            }
+            Self::Ignored { lines, points } => write!(
+                f,
+                "{lines} lines and {points} points have no area and are left out; --buffer gives \
+                 them one"
+            ),
+            Self::NoCrs { layer } => write!(
+                f,
+                "layer {layer:?} does not say in which coordinates it is; they are taken as \
+                 longitude and latitude"
+            ),
+            Self::Boundary { country, note } => write!(f, "{country}: {note}"),
+            Self::FarParts {
+                country,
+                parts,
+                rest,
+            } => {
+                let total: f64 = parts.iter().map(|(_, share)| share).sum();
+                write!(
+                    f,
+                    "{:.1} % of the tiles of {country} are far from the rest: ",
+                    100.0 * total
+                )?;
+                for (index, (name, share)) in parts.iter().enumerate() {
+                    let comma = if index > 0 { ", " } else { "" };
+                    write!(f, "{comma}{name} {:.1} %", 100.0 * share)?;
+                }
+                match rest {
+                    Some(rest) => write!(f, "; --country {rest:?} leaves them out"),
+                    None => write!(f, "; --bbox or --area restricts the area"),
+                }
+            }
+        }
+    }
+}

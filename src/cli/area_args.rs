@@ -1,0 +1,190 @@
+//! The options that say which part of the world is meant, shared by every command that takes one.
+
+use std::{
+    fs::File,
+    io::{self, BufReader},
+    path::PathBuf,
+};
+
+use clap::{ArgGroup, Args, ValueEnum};
+
+use super::{CliError, OrHint};
+use crate::{
+    area::{self, Area, AreaError, Distance, RowOrder},
+    tiles::{Bounds, Cover, TilesError, ZOOM_MAX},
+};
+
+/// Bytes read at a time from a list of tiles.
+const READ_BUFFER_BYTES: usize = 1 << 20;
+
+/// Which part of the world. One of `--country`, `--area`, `--bbox` and `--tiles` is needed.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Area")]
+#[group(skip)]
+#[command(group = ArgGroup::new("area_source").required(true).args(["country", "area", "bbox", "tiles"]))]
+pub struct AreaArgs {
+    /// A country or territory: its name, ISO 3166 code (pk, PAK, 586) or a common alias; repeat it
+    /// for several. Boundaries are Natural Earth's at 1:10m
+    #[arg(long, value_name = "NAME")]
+    pub country: Vec<String>,
+
+    /// Polygons in a file: GeoJSON, or anything GDAL opens (GeoPackage, Shapefile, KML …) in any
+    /// coordinates. All features are united
+    #[arg(long, value_name = "FILE")]
+    pub area: Option<PathBuf>,
+
+    /// A box in degrees; west may be greater than east, across the antimeridian
+    #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true)]
+    pub bbox: Option<Bounds>,
+
+    /// A list of tiles of one zoom, - for standard input. Lines of [x, y, z], x,y,z, x y z or
+    /// x-y-z.jpg
+    #[arg(long, value_name = "FILE")]
+    pub tiles: Option<PathBuf>,
+
+    /// How the rows in --tiles are counted: from the north (xyz) or from the south (tms)
+    #[arg(long, value_name = "SCHEME", default_value = "xyz", requires = "tiles")]
+    pub tiles_scheme: Scheme,
+
+    /// Widen the area by a distance on the ground, such as 2km or 500m; gives lines and points of
+    /// --area an area too
+    #[arg(long, value_name = "DISTANCE", conflicts_with = "tiles")]
+    pub buffer: Option<Distance>,
+}
+
+/// How rows of tiles are counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Scheme {
+    /// From the north, as web maps do.
+    #[default]
+    Xyz,
+    /// From the south, as MBTiles does.
+    Tms,
+}
+
+impl From<Scheme> for RowOrder {
+    fn from(scheme: Scheme) -> Self {
+        match scheme {
+            Scheme::Xyz => Self::Xyz,
+            Scheme::Tms => Self::Tms,
+        }
+    }
+}
+
+impl AreaArgs {
+    /// The area that was asked for. Prints nothing: see [`announce`].
+    ///
+    /// # Errors
+    /// Whatever is wrong with it, with a hint what to do.
+    pub fn resolve(&self) -> Result<Area, CliError> {
+        self.unhinted().map_err(|error| {
+            let hint = hint_for(&error);
+            let error = CliError::from(error);
+            match hint {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }
+        })
+    }
+
+    fn unhinted(&self) -> Result<Area, AreaError> {
+        // A file's lines and points count with a margin, so the margin is laid on reading.
+        if let Some(path) = &self.area {
+            return area::read_file(path, self.buffer);
+        }
+        if let Some(path) = &self.tiles {
+            return self.read_tiles(path);
+        }
+        let area = match self.bbox {
+            Some(bounds) => area::of_bounds(bounds)?,
+            None => area::country::of_names(&self.country)?,
+        };
+        Ok(match self.buffer {
+            Some(margin) => area.widened(margin),
+            None => area,
+        })
+    }
+
+    fn read_tiles(&self, path: &PathBuf) -> Result<Area, AreaError> {
+        let rows = self.tiles_scheme.into();
+        if path.as_os_str() == "-" {
+            let stdin = BufReader::with_capacity(READ_BUFFER_BYTES, io::stdin().lock());
+            return area::read_tiles(stdin, "standard input", rows);
+        }
+        let file = File::open(path).map_err(|cause| AreaError::Read {
+            path: path.clone(),
+            cause,
+        })?;
+        let file = BufReader::with_capacity(READ_BUFFER_BYTES, file);
+        area::read_tiles(file, &path.display().to_string(), rows)
+    }
+}
+
+/// The tiles of an area, with a hint where there are none.
+///
+/// # Errors
+/// As [`Area::cover`].
+pub fn cover(area: &Area, zoom: u8) -> Result<Cover, CliError> {
+    area.cover(zoom).or_hint(|| match &area.shape {
+        area::Shape::Tiles(cover) => format!("--zoom {} takes them as they are", cover.zoom()),
+        area::Shape::Polygons(_) => format!("--zoom takes 0 to {ZOOM_MAX}"),
+    })
+}
+
+/// Tells people what the area is, where its outline comes from, and what to know about it.
+pub fn announce(area: &Area) {
+    eprint!("area: {}; {}", area.label, area.provenance);
+    match area.buffer {
+        Some(margin) => eprintln!("; widened by {margin}"),
+        None => eprintln!(),
+    }
+    for warning in &area.warnings {
+        eprintln!("warning: {warning}");
+    }
+}
+
+/// Reads `--zoom`.
+///
+/// # Errors
+/// When it is no number from 0 to [`ZOOM_MAX`].
+pub fn parse_zoom(text: &str) -> Result<u8, TilesError> {
+    let got: u32 = text.parse().unwrap_or(u32::MAX);
+    match u8::try_from(got) {
+        Ok(zoom) if zoom <= ZOOM_MAX => Ok(zoom),
+        _ => Err(TilesError::InvalidZoom {
+            got: text.to_owned(),
+        }),
+    }
+}
+
+fn hint_for(error: &AreaError) -> Option<String> {
+    let hint = match error {
+        AreaError::UnknownCountry { .. } => {
+            "--country takes an English name or an ISO 3166 code; for any other place, give its \
+             outline with --area or --bbox"
+        }
+        AreaError::AmbiguousCountry { .. } => "give the full name or the ISO 3166 code",
+        AreaError::EmptyCountry { .. } => {
+            "give a finer outline with --area FILE, or a box with --bbox W,S,E,N"
+        }
+        AreaError::NotDegrees { .. } => {
+            "these look like metres: store the file with its coordinate system (GeoPackage, \
+             Shapefile with .prj), or reproject it: ogr2ogr -t_srs EPSG:4326 out.geojson IN"
+        }
+        AreaError::GeoJsonCrs { .. } => "reproject it: ogr2ogr -t_srs EPSG:4326 out.geojson IN",
+        AreaError::WithoutGdal { .. } => {
+            "turn it into GeoJSON: ogr2ogr -t_srs EPSG:4326 out.geojson IN"
+        }
+        AreaError::NotClosed { .. } => "repeat the ring's first point at its end",
+        AreaError::NoPolygons { found, .. } if found != "0 lines, 0 points" => {
+            "--buffer DISTANCE gives lines and points an area"
+        }
+        #[cfg(feature = "gdal")]
+        AreaError::Vector {
+            cause: gdal::errors::GdalError::UnsupportedGdalGeometryType(_),
+            ..
+        } => "curves are not read: ogr2ogr -nlt CONVERT_TO_LINEAR out.gpkg IN",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}

@@ -8,9 +8,9 @@ use std::{
 
 use clap::{ArgGroup, Args, ValueEnum};
 
-use super::{CliError, OrHint};
+use super::{CliError, OrHint, terminal};
 use crate::{
-    area::{self, Area, AreaError, Distance, RowOrder},
+    area::{self, Area, AreaError, AreaWarning, Distance, RowOrder},
     tiles::{Bounds, Cover, TilesError, ZOOM_MAX},
 };
 
@@ -133,13 +133,20 @@ pub fn cover(area: &Area, zoom: u8) -> Result<Cover, CliError> {
 
 /// Tells people what the area is, where its outline comes from, and what to know about it.
 pub fn announce(area: &Area) {
-    eprint!("area: {}; {}", area.label, area.provenance);
-    match area.buffer {
-        Some(margin) => eprintln!("; widened by {margin}"),
-        None => eprintln!(),
-    }
+    let margin = area
+        .buffer
+        .map(|margin| format!("; widened by {margin}"))
+        .unwrap_or_default();
+    terminal::note(format_args!(
+        "area: {}; {}{margin}",
+        area.label, area.provenance
+    ));
     for warning in &area.warnings {
-        eprintln!("warning: {warning}");
+        match warning {
+            // What a border is like is no fault of anyone.
+            AreaWarning::Boundary { .. } => terminal::note(format_args!("note: {warning}")),
+            _ => terminal::warn(warning),
+        }
     }
 }
 

@@ -9,6 +9,8 @@ mod error;
 mod export;
 pub mod imagery_args;
 mod model_args;
+mod run;
+mod status;
 mod synth;
 mod terminal;
 mod tiles;
@@ -33,6 +35,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Tiles(tiles::Args),
+    Run(Box<run::Args>),
+    Status(status::Args),
     Synth(synth::Args),
     Export(export::Args),
 }
@@ -48,6 +52,8 @@ pub fn main() -> ExitCode {
         cli.verbosity.install();
         match cli.command {
             Command::Tiles(args) => tiles::run(args),
+            Command::Run(args) => run::run(*args),
+            Command::Status(args) => status::run(args),
             Command::Synth(args) => synth::run(args),
             Command::Export(args) => export::run(args),
         }

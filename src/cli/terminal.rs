@@ -62,11 +62,6 @@ pub fn is_fancy() -> bool {
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Whether nothing but errors is wanted.
-pub fn is_quiet() -> bool {
-    QUIET.load(Ordering::Relaxed)
-}
-
 /// A number with its thousands apart: 50,181,411.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();

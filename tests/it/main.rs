@@ -3,3 +3,5 @@ mod cover_golden;
 mod onnx_models;
 #[cfg(feature = "gdal")]
 mod raster;
+mod run_command;
+mod tile_server;

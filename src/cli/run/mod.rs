@@ -1,0 +1,285 @@
+//! `hvmap run`: from an area's name to a map of likely towers.
+
+mod args;
+mod command_line;
+mod estimate;
+mod hooks;
+mod metrics;
+mod plan;
+mod progress;
+mod report;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+pub use args::Args;
+pub use report::Report;
+
+use self::{plan::Plan, progress::ProgressLine};
+use super::{CliError, EXIT_FAILED_TILES, EXIT_INTERRUPTED, terminal};
+use crate::{
+    export::{self, ExportRequest, Format, IfExists},
+    ledger::{Ledger, LedgerError, RunLock},
+    pipeline::{Drive, Ending, Local, LocalOptions, PipelineError, Progress, Recording, Stages},
+    scan::{Everything, Listed, Scan},
+    telemetry::{Stage, StageReport, Trouble},
+    tiles::UNIT_TILES_MAX,
+};
+
+/// How often the metrics are brought up to date.
+const METRICS_EVERY: Duration = Duration::from_secs(1);
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// Whatever stops a run, each with a hint.
+pub fn run(args: Args) -> Result<ExitCode, CliError> {
+    let plan = Plan::new(&args)?;
+    if args.process.dry_run {
+        estimate::print(&args, &plan)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let result = start(&args, &plan);
+    let exit = result.as_ref().map_or_else(|error| error.exit, |exit| *exit);
+    hooks::run(&args.process, &plan.out, exit);
+    result.map(ExitCode::from)
+}
+
+/// One start of a run; answers the exit code.
+fn start(args: &Args, plan: &Plan) -> Result<u8, CliError> {
+    std::fs::create_dir_all(&plan.out).map_err(|error| {
+        CliError::from(error).context(format!("cannot make the folder {}", plan.out.display()))
+    })?;
+    let _lock = RunLock::take(&plan.out).map_err(ledger_trouble)?;
+    let mut ledger = open_ledger(plan)?;
+    let stop = stop_flag()?;
+    if let Some(address) = args.process.metrics {
+        metrics::serve(address)?;
+    }
+
+    let clock = Instant::now();
+    let stages = Arc::new(Stages::default());
+    let record = Stage::new("record");
+    let trouble = Arc::new(Trouble::default());
+    let shares = || -> Vec<StageReport> {
+        [&stages.fetch, &stages.decode, &stages.predict, &record]
+            .map(|stage| stage.report(clock.elapsed()))
+            .into()
+    };
+    let mut last = Progress::default();
+    let mut line = ProgressLine::new();
+    let mut published = clock;
+    let ending = {
+        let mut observe = |progress: &Progress| {
+            last = *progress;
+            line.show(progress);
+            if args.process.metrics.is_some() && published.elapsed() >= METRICS_EVERY {
+                published = Instant::now();
+                metrics::publish(progress, &shares());
+            }
+        };
+        let (mut scan, recording) = scan(args, plan, &ledger)?;
+        let drive = Drive {
+            ledger: &mut ledger,
+            recording,
+            threshold: plan.manifest.threshold,
+            stop,
+            record: &record,
+            observe: &mut observe,
+        };
+        Local::start(
+            Arc::clone(&plan.source),
+            plan.model.as_ref(),
+            LocalOptions {
+                keep_threshold: plan.manifest.keep_threshold,
+                keep_payloads: plan.manifest.keep_payloads,
+            },
+            Arc::clone(&stages),
+            Arc::clone(&trouble),
+        )
+        .and_then(|mut executor| drive.run(scan.as_mut(), &mut executor))
+    };
+    line.finish();
+    let elapsed = clock.elapsed();
+    let stages = shares();
+
+    let ending = ending.map_err(|error| pipeline_trouble(error, plan))?;
+    let counts = ledger.reader().counts(plan.cover.count())?;
+    if ending == Ending::Interrupted {
+        terminal::note(format_args!(
+            "interrupted: {} of {} tiles are committed; go on with\n  {}",
+            terminal::grouped(counts.visited()),
+            terminal::grouped(counts.planned()),
+            plan.command_to_paste()
+        ));
+        return Ok(EXIT_INTERRUPTED);
+    }
+    assert_eq!(
+        (counts.planned(), counts.not_visited),
+        (plan.cover.count(), 0),
+        "a complete run has every tile in one state"
+    );
+
+    let detections = export_map(&ledger, plan)?;
+    let report = Report {
+        planned: counts.planned(),
+        counts,
+        detections,
+        elapsed_s: Some(elapsed.as_secs_f64()),
+        tiles_per_s: Some(report::rate(last.tiles_answered, elapsed)),
+        stages,
+        trouble: trouble.report(),
+        out: plan.out.clone(),
+        manifest: plan.manifest.hash(),
+        synthetic: plan.manifest.imagery.synthetic,
+    };
+    terminal::note(report.table());
+    terminal::note(report::what_to_open(&plan.out, report.synthetic));
+    if args.process.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    }
+    if counts.failed() == 0 {
+        return Ok(0);
+    }
+    terminal::warn(format_args!(
+        "{} tiles failed; take them again with\n  {}{}",
+        terminal::grouped(counts.failed()),
+        plan.command_to_paste(),
+        if args.process.retry_failed {
+            ""
+        } else {
+            " --retry-failed"
+        }
+    ));
+    Ok(EXIT_FAILED_TILES)
+}
+
+/// The run's ledger: made, or opened when the folder holds the same run.
+fn open_ledger(plan: &Plan) -> Result<Ledger, CliError> {
+    let mut ledger = match Ledger::open(&plan.out) {
+        Err(LedgerError::NoRun { .. }) => {
+            Ledger::create(&plan.out, &plan.manifest).map_err(ledger_trouble)?
+        }
+        opened => {
+            let ledger = opened.map_err(ledger_trouble)?;
+            plan.refuse_differences(&ledger.reader().manifest()?)?;
+            let counts = ledger.reader().counts(plan.cover.count())?;
+            terminal::note(format_args!(
+                "going on in {}: {} of {} tiles are committed",
+                plan.out.display(),
+                terminal::grouped(counts.visited()),
+                terminal::grouped(counts.planned())
+            ));
+            ledger
+        }
+    };
+    let before = ledger.change_settings(&plan.settings).map_err(ledger_trouble)?;
+    if let Some(before) = before.filter(|before| before.engine != plan.settings.engine) {
+        terminal::warn(format_args!(
+            "this run was begun with {}, and goes on with {}: scores may differ in their last \
+             digits",
+            before.engine, plan.settings.engine
+        ));
+    }
+    Ok(ledger)
+}
+
+fn scan<'a>(
+    args: &Args,
+    plan: &'a Plan,
+    ledger: &Ledger,
+) -> Result<(Box<dyn Scan + 'a>, Recording), CliError> {
+    let planned = plan.cover.count();
+    if args.process.retry_failed {
+        let units = ledger.reader().failed_units()?;
+        return Ok((Box::new(Listed::new(units, planned)), Recording::Retry));
+    }
+    let scan = match args.scoring.scan {
+        args::ScanName::Everything => {
+            Everything::new(plan.cover.blocks(), planned, UNIT_TILES_MAX)
+        }
+    };
+    Ok((Box::new(scan), Recording::First))
+}
+
+/// Writes towers.geojson and towers.mbtiles, and answers the number of detections.
+fn export_map(ledger: &Ledger, plan: &Plan) -> Result<u64, CliError> {
+    let request = ExportRequest::new(ledger.reader(), plan.manifest.threshold)?;
+    let mut detections = 0;
+    for (format, name) in [
+        (Format::Geojson, "towers.geojson"),
+        (Format::Mbtiles, "towers.mbtiles"),
+    ] {
+        let path = plan.out.join(name);
+        detections = export::write(format, &request, &path, IfExists::Replace)?;
+    }
+    Ok(detections)
+}
+
+/// A flag that Ctrl-C and SIGTERM raise. A second Ctrl-C ends the process at once, which the
+/// ledger survives like any kill.
+fn stop_flag() -> Result<&'static AtomicBool, CliError> {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    static SIGNALS: AtomicUsize = AtomicUsize::new(0);
+    ctrlc::set_handler(|| {
+        STOP.store(true, Ordering::Relaxed);
+        if SIGNALS.fetch_add(1, Ordering::Relaxed) > 0 {
+            std::process::exit(i32::from(EXIT_INTERRUPTED));
+        }
+    })
+    .map_err(|error| CliError::from(error).context("cannot listen for Ctrl-C"))?;
+    Ok(&STOP)
+}
+
+fn ledger_trouble(error: LedgerError) -> CliError {
+    let hint = match &error {
+        LedgerError::InUse { .. } => {
+            Some("wait for it, or give this run another folder with --out".to_owned())
+        }
+        LedgerError::Newer { .. } => Some("update hvmap, or start anew in another --out".to_owned()),
+        LedgerError::NotALedger { .. } | LedgerError::Damaged { .. } => {
+            Some("move the file away, or start anew in another --out".to_owned())
+        }
+        error if error.is_disk_full() => {
+            Some("the disk is full; make room and run the same command again".to_owned())
+        }
+        LedgerError::Sqlite { .. } | LedgerError::File { .. } => Some(
+            "check that the folder can be written; what was committed before is safe, and the \
+             same command goes on from there"
+                .to_owned(),
+        ),
+        _ => None,
+    };
+    let error = CliError::from(error);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+fn pipeline_trouble(error: PipelineError, plan: &Plan) -> CliError {
+    match error {
+        PipelineError::Ledger(error) => ledger_trouble(error),
+        error => CliError::from(error).hint(format!(
+            "what was committed is safe; when the cause is mended, go on with\n  {}",
+            plan.command_to_paste()
+        )),
+    }
+}
+
+/// The folder of a run that was given none.
+fn default_out(label: &str, zoom: u8) -> PathBuf {
+    let slug: String = label
+        .chars()
+        .map(|c| if c.is_alphanumeric() { c } else { '-' })
+        .flat_map(char::to_lowercase)
+        .collect();
+    Path::new("runs").join(format!("{}-z{zoom}", slug.trim_matches('-')))
+}

@@ -1,0 +1,237 @@
+//! What a run will do: its area, imagery, model and manifest, checked before anything is fetched.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{Args, args::ScanName, command_line, default_out};
+use crate::{
+    area::Area,
+    cli::{CliError, DEMO_MODEL, area_args, terminal},
+    imagery::ImagerySource,
+    ledger::{AreaRecord, ImageryRecord, Manifest, ModelRecord, SettingsRecord},
+    predict::{Model, ModelInfo},
+    tiles::{Cover, UNIT_TILES_MAX},
+};
+
+/// The imagery of the demo.
+const DEMO_IMAGERY: &str = "synthetic:1";
+/// Share of the threshold from which tiles are kept as candidates, unless told otherwise.
+const KEEP_SHARE: f32 = 0.5;
+
+/// Everything that a run needs, ready to start.
+pub struct Plan {
+    pub cover: Cover,
+    pub source: Arc<dyn ImagerySource>,
+    pub model: Box<dyn Model>,
+    pub manifest: Manifest,
+    pub settings: SettingsRecord,
+    pub out: PathBuf,
+    /// The imagery as given and as it may be shown.
+    imagery_shown: (String, String),
+}
+
+impl Plan {
+    /// Resolves the arguments.
+    ///
+    /// # Errors
+    /// Whatever makes the run impossible, each with a hint.
+    pub fn new(args: &Args) -> Result<Self, CliError> {
+        let imagery = if args.demo {
+            Some(DEMO_IMAGERY.to_owned())
+        } else {
+            args.imagery.imagery.clone()
+        };
+        let mut model = args.model.clone();
+        if args.demo {
+            model.models = vec![DEMO_MODEL.to_owned()];
+        }
+        let imagery = configured(imagery, &model.models)?;
+
+        let area = args.area.resolve()?;
+        let cover = area_args::cover(&area, args.zoom)?;
+        area_args::announce(&area);
+        terminal::note(format_args!(
+            "plan: {} tiles at zoom {}",
+            terminal::grouped(cover.count()),
+            cover.zoom()
+        ));
+        let source: Arc<dyn ImagerySource> = Arc::from(args.imagery.settings.open(&imagery)?);
+        let model = model.load()?;
+        let description = source.description().clone();
+        let info = model.info();
+        refuse_demo_model_on_real_imagery(args, info, description.synthetic)?;
+
+        let threshold = threshold(args, info)?;
+        let keep_threshold = args
+            .scoring
+            .keep_threshold
+            .unwrap_or(threshold * KEEP_SHARE);
+        if keep_threshold > threshold {
+            return Err(CliError::new(format!(
+                "--keep-threshold {keep_threshold} is above the threshold {threshold}"
+            ))
+            .hint("what counts as a detection must be kept: lower --keep-threshold"));
+        }
+        let manifest = Manifest {
+            area: area_record(&area, &cover),
+            zoom: args.zoom,
+            imagery: ImageryRecord {
+                name: description.name.clone(),
+                attribution: description.attribution.clone(),
+                terms: description.terms.clone(),
+                synthetic: description.synthetic,
+            },
+            model: model_record(info),
+            threshold,
+            keep_threshold,
+            keep_payloads: args.scoring.keep_images,
+            unit_tiles_max: UNIT_TILES_MAX,
+        };
+        let settings = SettingsRecord {
+            scan: match args.scoring.scan {
+                ScanName::Everything => "everything".to_owned(),
+            },
+            scan_settings: serde_json::json!({}),
+            engine: info.engine.clone(),
+            rate: args.imagery.settings.rate,
+        };
+        say_sources(&description, info);
+        Ok(Self {
+            out: args
+                .out
+                .clone()
+                .unwrap_or_else(|| default_out(&area.label, args.zoom)),
+            imagery_shown: (imagery, description.name),
+            cover,
+            source,
+            model,
+            manifest,
+            settings,
+        })
+    }
+
+    /// The command that was given, keys redacted.
+    pub fn command_to_paste(&self) -> String {
+        let (given, shown) = &self.imagery_shown;
+        command_line::to_paste(&[(given, shown)])
+    }
+
+    /// Refuses to go on in a folder that holds a run of other settings.
+    pub fn refuse_differences(&self, recorded: &Manifest) -> Result<(), CliError> {
+        let differences = recorded.differences(&self.manifest);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        let list: Vec<String> = differences
+            .iter()
+            .map(|d| format!("{} is {} there and {} here", d.setting, d.recorded, d.asked))
+            .collect();
+        let mut hint = "give this run another folder with --out, or use the settings of the run \
+                        there"
+            .to_owned();
+        if differences.iter().any(|d| d.setting == "threshold") {
+            hint.push_str(&format!(
+                "\nto see a finished run at another threshold: hvmap export {} --format geojson \
+                 --threshold {} -o towers.geojson",
+                self.out.display(),
+                self.manifest.threshold
+            ));
+        }
+        Err(CliError::new(format!(
+            "{} holds a run with other settings: {}",
+            self.out.display(),
+            list.join("; ")
+        ))
+        .hint(hint))
+    }
+}
+
+/// The imagery, unless imagery or model is missing: then how to get going.
+fn configured(imagery: Option<String>, models: &[String]) -> Result<String, CliError> {
+    let missing = match (&imagery, models) {
+        (Some(_), [_, ..]) => None,
+        (None, []) => Some("no imagery and no model are configured"),
+        (None, _) => Some("no imagery is configured"),
+        (Some(_), []) => Some("no model is configured"),
+    };
+    match (imagery, missing) {
+        (Some(imagery), None) => Ok(imagery),
+        (_, missing) => {
+            let command = command_line::to_paste(&[]);
+            Err(
+                CliError::new(missing.unwrap_or("no imagery is configured")).hint(format!(
+                    "the demo draws its own imagery and brings a model that knows it:\n  \
+                     hvmap run --country san-marino --zoom 18 --demo\n\
+                     your own imagery and model:\n  \
+                     {command} --imagery imagery.mbtiles --model model.onnx\n\
+                     or set them once in hvmap.toml, here or in ~/.config/hvmap:\n  \
+                     [run]\n  \
+                     imagery = \"imagery.mbtiles\"\n  \
+                     model = \"model.onnx\""
+                )),
+            )
+        }
+    }
+}
+
+fn say_sources(description: &crate::imagery::SourceDescription, info: &ModelInfo) {
+    let credit = match description.attribution.as_str() {
+        "" => "no attribution known".to_owned(),
+        attribution => attribution.to_owned(),
+    };
+    terminal::note(format_args!("imagery: {} ({credit})", description.name));
+    if let Some(terms) = &description.terms {
+        terminal::note(format_args!("terms: {terms}"));
+    }
+    terminal::note(format_args!("model: {} on {}", info.name, info.engine));
+}
+
+fn refuse_demo_model_on_real_imagery(
+    args: &Args,
+    info: &ModelInfo,
+    imagery_is_synthetic: bool,
+) -> Result<(), CliError> {
+    if !info.trained_on_synthetic || imagery_is_synthetic || args.scoring.allow_synthetic_model {
+        return Ok(());
+    }
+    Err(CliError::new(format!(
+        "the model {} was trained on drawn imagery alone and knows nothing of the real world",
+        info.name
+    ))
+    .hint(
+        "name a model trained on real imagery with --model, or override with \
+         --allow-synthetic-model to see for yourself",
+    ))
+}
+
+fn threshold(args: &Args, info: &ModelInfo) -> Result<f32, CliError> {
+    args.scoring.threshold.or(info.default_threshold).ok_or_else(|| {
+        CliError::new(format!("the model {} recommends no threshold", info.name)).hint(
+            "choose one with --threshold; in country-wide runs strict ones pay, such as 0.9, \
+             because almost all tiles hold no tower",
+        )
+    })
+}
+
+fn area_record(area: &Area, cover: &Cover) -> AreaRecord {
+    AreaRecord {
+        label: area.label.clone(),
+        source: area.provenance.to_string(),
+        tiles: cover.count(),
+        digest: cover.digest(),
+    }
+}
+
+fn model_record(info: &ModelInfo) -> ModelRecord {
+    let map = info.attribution.as_ref();
+    ModelRecord {
+        name: info.name.clone(),
+        checksum: info.checksum.clone(),
+        classes: info.classes.clone(),
+        positives: info.positives.clone(),
+        precision: info.precision.clone(),
+        adaptation: info.adaptation.clone(),
+        trained_on_synthetic: info.trained_on_synthetic,
+        attribution_columns_px: map.map(|map| map.columns_px.clone()),
+        attribution_rows_px: map.map(|map| map.rows_px.clone()),
+    }
+}

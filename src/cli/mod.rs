@@ -34,11 +34,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Tiles(tiles::Args),
     Run(Box<run::Args>),
     Status(status::Args),
-    Synth(synth::Args),
     Export(export::Args),
+    Tiles(tiles::Args),
+    Synth(synth::Args),
 }
 
 /// Runs the program with the process's arguments.

@@ -30,8 +30,8 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let ledger = LedgerReader::open(&args.dir)?;
     let manifest = ledger.manifest()?;
     let counts = ledger.counts(manifest.area.tiles)?;
-    let detections = Detections::of(&ledger)?
-        .for_each(manifest.threshold, |_| Ok::<_, DetectionsError>(()))?;
+    let detections =
+        Detections::of(&ledger)?.for_each(manifest.threshold, |_| Ok::<_, DetectionsError>(()))?;
     let report = Report {
         planned: counts.planned(),
         counts,

@@ -78,7 +78,10 @@ impl Drop for TileServer {
     }
 }
 
-async fn tile(State(shared): State<Arc<Shared>>, Path((z, x, y)): Path<(u8, u32, u32)>) -> Response {
+async fn tile(
+    State(shared): State<Arc<Shared>>,
+    Path((z, x, y)): Path<(u8, u32, u32)>,
+) -> Response {
     let tile = TileCoord::new(z, x, y).unwrap();
     *shared.requests.lock().unwrap().entry(tile).or_default() += 1;
     (shared.answer)(tile)

@@ -32,10 +32,7 @@ mod tests {
     #[test]
     fn arguments_survive_a_shell() {
         let arguments = ["plain-1.0", "two words", "it's", "", "https://a/{z}?k=$K"];
-        let script = format!(
-            "printf '%s\\n' {}",
-            arguments.map(quoted).join(" ")
-        );
+        let script = format!("printf '%s\\n' {}", arguments.map(quoted).join(" "));
         let output = std::process::Command::new("sh")
             .args(["-c", &script])
             .output()

@@ -5,12 +5,7 @@ use std::net::SocketAddr;
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
-use crate::{
-    cli::CliError,
-    pipeline::Progress,
-    telemetry::StageReport,
-    tiles::TileState,
-};
+use crate::{cli::CliError, pipeline::Progress, telemetry::StageReport, tiles::TileState};
 
 /// Starts to serve metrics at an address.
 pub fn serve(address: SocketAddr) -> Result<(), CliError> {
@@ -23,7 +18,10 @@ pub fn serve(address: SocketAddr) -> Result<(), CliError> {
                 .hint("is another run using this address? name another one with --metrics")
         })?;
     describe_gauge!("hvmap_tiles", "Tiles of the plan in each state");
-    describe_counter!("hvmap_hits_total", "Tiles at or above the threshold since this start");
+    describe_counter!(
+        "hvmap_hits_total",
+        "Tiles at or above the threshold since this start"
+    );
     describe_gauge!(
         "hvmap_stage_share",
         "Share of its threads' life that a stage was busy, waiting or blocked, 0 to 1"

@@ -47,7 +47,9 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     }
     let result = start(&args, &plan);
-    let exit = result.as_ref().map_or_else(|error| error.exit, |exit| *exit);
+    let exit = result
+        .as_ref()
+        .map_or_else(|error| error.exit, |exit| *exit);
     hooks::run(&args.process, &plan.out, exit);
     result.map(ExitCode::from)
 }
@@ -180,7 +182,9 @@ fn open_ledger(plan: &Plan) -> Result<Ledger, CliError> {
             ledger
         }
     };
-    let before = ledger.change_settings(&plan.settings).map_err(ledger_trouble)?;
+    let before = ledger
+        .change_settings(&plan.settings)
+        .map_err(ledger_trouble)?;
     if let Some(before) = before.filter(|before| before.engine != plan.settings.engine) {
         terminal::warn(format_args!(
             "this run was begun with {}, and goes on with {}: scores may differ in their last \
@@ -202,9 +206,7 @@ fn scan<'a>(
         return Ok((Box::new(Listed::new(units, planned)), Recording::Retry));
     }
     let scan = match args.scoring.scan {
-        args::ScanName::Everything => {
-            Everything::new(plan.cover.blocks(), planned, UNIT_TILES_MAX)
-        }
+        args::ScanName::Everything => Everything::new(plan.cover.blocks(), planned, UNIT_TILES_MAX),
     };
     Ok((Box::new(scan), Recording::First))
 }
@@ -243,7 +245,9 @@ fn ledger_trouble(error: LedgerError) -> CliError {
         LedgerError::InUse { .. } => {
             Some("wait for it, or give this run another folder with --out".to_owned())
         }
-        LedgerError::Newer { .. } => Some("update hvmap, or start anew in another --out".to_owned()),
+        LedgerError::Newer { .. } => {
+            Some("update hvmap, or start anew in another --out".to_owned())
+        }
         LedgerError::NotALedger { .. } | LedgerError::Damaged { .. } => {
             Some("move the file away, or start anew in another --out".to_owned())
         }

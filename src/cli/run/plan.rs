@@ -204,12 +204,15 @@ fn refuse_demo_model_on_real_imagery(
 }
 
 fn threshold(args: &Args, info: &ModelInfo) -> Result<f32, CliError> {
-    args.scoring.threshold.or(info.default_threshold).ok_or_else(|| {
-        CliError::new(format!("the model {} recommends no threshold", info.name)).hint(
-            "choose one with --threshold; in country-wide runs strict ones pay, such as 0.9, \
+    args.scoring
+        .threshold
+        .or(info.default_threshold)
+        .ok_or_else(|| {
+            CliError::new(format!("the model {} recommends no threshold", info.name)).hint(
+                "choose one with --threshold; in country-wide runs strict ones pay, such as 0.9, \
              because almost all tiles hold no tower",
-        )
-    })
+            )
+        })
 }
 
 fn area_record(area: &Area, cover: &Cover) -> AreaRecord {

@@ -66,10 +66,7 @@ impl ProgressLine {
         let visited = progress.counts.visited();
         let rate = visited.saturating_sub(before) as f64 / elapsed_s;
         let left = if rate > 0.0 {
-            format!(
-                "{} left",
-                spoken(progress.counts.not_visited as f64 / rate)
-            )
+            format!("{} left", spoken(progress.counts.not_visited as f64 / rate))
         } else {
             "estimating".to_owned()
         };

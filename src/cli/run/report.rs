@@ -54,7 +54,12 @@ impl Report {
                 writeln!(text, "  {name:<14}{:>14}{share:>9.2} %", grouped(tiles))?;
             }
         }
-        writeln!(text, "{:<16}{:>14}", "likely towers", grouped(self.detections))?;
+        writeln!(
+            text,
+            "{:<16}{:>14}",
+            "likely towers",
+            grouped(self.detections)
+        )?;
         if let (Some(elapsed_s), Some(tiles_per_s)) = (self.elapsed_s, self.tiles_per_s) {
             writeln!(
                 text,
@@ -64,7 +69,11 @@ impl Report {
             )?;
         }
         if !self.stages.is_empty() {
-            writeln!(text, "{:<16}{:>14}{:>10}{:>10}", "stage", "busy", "waiting", "blocked")?;
+            writeln!(
+                text,
+                "{:<16}{:>14}{:>10}{:>10}",
+                "stage", "busy", "waiting", "blocked"
+            )?;
         }
         for stage in &self.stages {
             writeln!(

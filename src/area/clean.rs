@@ -4,7 +4,7 @@
 //! polygons that cross themselves; splits at ±180°; and cuts at Web Mercator's latitudes.
 
 use geo::{
-    BooleanOps, LineString, MultiPolygon, Polygon,
+    BooleanOps, Coord, LineString, MultiPolygon, Polygon,
     algorithm::bool_ops::{FillRule, OpType},
 };
 
@@ -33,6 +33,10 @@ pub(super) struct Cleaner {
     trust: Trust,
     polygons: Vec<Polygon<f64>>,
     warnings: Vec<AreaWarning>,
+    /// The first ring that jumps across the antimeridian, and how many do.
+    jumping: Option<(Place, usize)>,
+    /// The first place where a polygon crosses itself, and how many polygons do.
+    crossing: Option<(usize, Coord<f64>, usize)>,
     rings_without_area: usize,
     /// The latitude farthest beyond the limit.
     beyond: Option<f64>,
@@ -44,6 +48,8 @@ impl Cleaner {
             trust,
             polygons: Vec::new(),
             warnings: Vec::new(),
+            jumping: None,
+            crossing: None,
             rings_without_area: 0,
             beyond: None,
         }
@@ -72,16 +78,16 @@ impl Cleaner {
             }
             check_ring(ring, &place)?;
             let (ring, course) = antimeridian::unroll(ring);
-            if self.trust == Trust::Foreign {
-                match course {
-                    Course::Plain => {}
-                    Course::Crosses => self
-                        .warnings
-                        .push(AreaWarning::AcrossAntimeridian { place }),
-                    Course::AroundPole => self.warnings.push(AreaWarning::AroundPole { place }),
+            match course {
+                Course::Crosses if self.trust == Trust::Foreign => {
+                    self.jumping.get_or_insert((place, 0)).1 += 1;
                 }
+                Course::AroundPole if self.trust == Trust::Foreign => {
+                    self.warnings.push(AreaWarning::AroundPole { place });
+                }
+                _ => {}
             }
-            if antimeridian::doubled_area(&ring.0) == 0.0 {
+            if is_flat(&ring) {
                 self.rings_without_area += 1;
                 if index == 0 {
                     return Ok(());
@@ -91,14 +97,15 @@ impl Cleaner {
             unrolled.push(ring);
         }
         if self.trust == Trust::Foreign
-            && let Some(at) = find_crossing(&unrolled)
+            && let Some(at) = odd_place(&unrolled)
         {
-            self.warnings.push(AreaWarning::CrossesItself {
-                feature,
-                lon: at.x,
-                lat: at.y,
-            });
-            for polygon in mended(unrolled) {
+            let polygons = mended(unrolled);
+            if polygons.0.is_empty() {
+                self.rings_without_area += 1;
+                return Ok(());
+            }
+            self.crossing.get_or_insert((feature, at, 0)).2 += 1;
+            for polygon in polygons {
                 let (exterior, holes) = polygon.into_inner();
                 self.split(exterior, holes);
             }
@@ -139,6 +146,18 @@ impl Cleaner {
 
     /// The polygons and the warnings; there may be no polygon.
     pub(super) fn finish(mut self) -> (MultiPolygon<f64>, Vec<AreaWarning>) {
+        if let Some((place, rings)) = self.jumping {
+            self.warnings
+                .push(AreaWarning::AcrossAntimeridian { place, rings });
+        }
+        if let Some((feature, at, polygons)) = self.crossing {
+            self.warnings.push(AreaWarning::CrossesItself {
+                feature,
+                lon: at.x,
+                lat: at.y,
+                polygons,
+            });
+        }
         if self.trust == Trust::Foreign && self.rings_without_area > 0 {
             self.warnings.push(AreaWarning::NoArea {
                 rings: self.rings_without_area,
@@ -149,6 +168,29 @@ impl Cleaner {
         }
         (MultiPolygon(self.polygons), self.warnings)
     }
+}
+
+/// Whether all points of a ring lie on one line. A ring whose parts wind both ways has no signed
+/// area either, but is not flat.
+fn is_flat(ring: &LineString<f64>) -> bool {
+    let Some(&origin) = ring.0.first() else {
+        return true;
+    };
+    let Some(&along) = ring.0.iter().find(|&&at| at != origin) else {
+        return true;
+    };
+    let (dx, dy) = (along.x - origin.x, along.y - origin.y);
+    ring.coords()
+        .all(|at| dx * (at.y - origin.y) == dy * (at.x - origin.x))
+}
+
+/// A place where rings cross, or where the exterior touches itself so that its parts cancel out.
+fn odd_place(rings: &[LineString<f64>]) -> Option<Coord<f64>> {
+    find_crossing(rings).or_else(|| {
+        let exterior = rings.first()?;
+        let cancels = antimeridian::doubled_area(&exterior.0) == 0.0;
+        cancels.then(|| exterior.0[0])
+    })
 }
 
 /// Checks what holds for lines and rings alike.
@@ -211,4 +253,71 @@ fn mended(mut rings: Vec<LineString<f64>>) -> MultiPolygon<f64> {
         polygons = polygons.difference(&wound(hole));
     }
     polygons
+}
+
+#[cfg(test)]
+mod tests {
+    use geo::{Area, Contains, Point, line_string};
+
+    use super::*;
+
+    fn cleaned(rings: &[LineString<f64>]) -> (MultiPolygon<f64>, Vec<AreaWarning>) {
+        let mut cleaner = Cleaner::new(Trust::Foreign);
+        cleaner.push(rings, 1, 0).unwrap();
+        cleaner.finish()
+    }
+
+    #[test]
+    fn both_lobes_of_a_bow_tie_are_kept_even_where_their_areas_cancel() {
+        let bow = line_string![(x: 0.0, y: 0.0), (x: 2.0, y: 2.0), (x: 2.0, y: 0.0), (x: 0.0, y: 2.0), (x: 0.0, y: 0.0)];
+        let (polygons, warnings) = cleaned(&[bow]);
+        assert!((polygons.unsigned_area() - 2.0).abs() < 1e-6);
+        assert!(matches!(
+            warnings[..],
+            [AreaWarning::CrossesItself {
+                lon: 1.0,
+                lat: 1.0,
+                ..
+            }]
+        ));
+    }
+
+    #[test]
+    fn a_spike_is_taken_off() {
+        let spiked = line_string![(x: 0.0, y: 0.0), (x: 2.0, y: 0.0), (x: 2.0, y: 2.0), (x: 1.0, y: 2.0), (x: 1.0, y: 5.0), (x: 1.0, y: 2.0), (x: 0.0, y: 2.0), (x: 0.0, y: 0.0)];
+        let (polygons, _) = cleaned(&[spiked]);
+        assert!((polygons.unsigned_area() - 4.0).abs() < 1e-6);
+        let north = polygons
+            .iter()
+            .flat_map(|p| p.exterior().coords().map(|at| at.y));
+        assert!(north.fold(0.0, f64::max) < 2.1);
+    }
+
+    #[test]
+    fn a_hole_that_reaches_out_takes_away_only_what_is_inside() {
+        let outer = line_string![(x: 0.0, y: 0.0), (x: 4.0, y: 0.0), (x: 4.0, y: 4.0), (x: 0.0, y: 4.0), (x: 0.0, y: 0.0)];
+        let hole = line_string![(x: 3.0, y: 1.0), (x: 6.0, y: 1.0), (x: 6.0, y: 2.0), (x: 3.0, y: 2.0), (x: 3.0, y: 1.0)];
+        let (polygons, warnings) = cleaned(&[outer, hole]);
+        assert!((polygons.unsigned_area() - 15.0).abs() < 1e-6);
+        assert!(!polygons.contains(&Point::new(5.0, 1.5)));
+        assert_eq!(warnings.len(), 1);
+    }
+
+    #[test]
+    fn a_hole_on_the_other_side_of_the_antimeridian_is_found() {
+        let outer = line_string![(x: 178.0, y: 0.0), (x: -178.0, y: 0.0), (x: -178.0, y: 4.0), (x: 178.0, y: 4.0), (x: 178.0, y: 0.0)];
+        let hole = line_string![(x: -179.5, y: 1.0), (x: -179.0, y: 1.0), (x: -179.0, y: 2.0), (x: -179.5, y: 1.0)];
+        let (polygons, _) = cleaned(&[outer, hole]);
+        assert_eq!(polygons.0.len(), 2);
+        assert_eq!(polygons.0[1].interiors().len(), 1);
+        assert!((polygons.unsigned_area() - (16.0 - 0.25)).abs() < 1e-6);
+    }
+
+    #[test]
+    fn latitudes_beyond_the_map_are_clamped_and_told() {
+        let cap = line_string![(x: 0.0, y: 80.0), (x: 10.0, y: 80.0), (x: 10.0, y: 90.0), (x: 0.0, y: 80.0)];
+        let (polygons, warnings) = cleaned(&[cap]);
+        assert_eq!(warnings, [AreaWarning::Clamped { lat: 90.0 }]);
+        assert!(polygons.0[0].exterior().coords().all(|at| at.y <= LAT_MAX));
+    }
 }

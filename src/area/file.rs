@@ -79,7 +79,7 @@ pub fn read_file(path: &Path, margin: Option<Distance>) -> Result<Area, AreaErro
         });
     }
     let (mut polygons, mut warnings) = cleaner.finish();
-    let found = format!("{} lines, {} points", lines.len(), points.len());
+    let found = format!("lines: {}, points: {}", lines.len(), points.len());
     if let Some(margin) = margin {
         lines.extend(points.into_iter().map(|at| LineString(vec![at])));
         buffer::widen(&mut polygons, &lines, margin);

@@ -10,11 +10,16 @@ use super::error::Place;
 pub enum AreaWarning {
     /// A polygon's rings cross each other or themselves; everything that they wind around is
     /// taken as inside.
-    CrossesItself { feature: usize, lon: f64, lat: f64 },
+    CrossesItself {
+        feature: usize,
+        lon: f64,
+        lat: f64,
+        polygons: usize,
+    },
     /// Parts beyond Web Mercator's limit were moved to it.
     Clamped { lat: f64 },
-    /// A ring jumps from one side of the map to the other.
-    AcrossAntimeridian { place: Place },
+    /// Rings jump from one side of the map to the other; the place is the first one's.
+    AcrossAntimeridian { place: Place, rings: usize },
     /// A ring goes around a pole.
     AroundPole { place: Place },
     /// Rings without any area were left out.
@@ -38,31 +43,38 @@ pub enum AreaWarning {
 impl fmt::Display for AreaWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CrossesItself { feature, lon, lat } => write!(
+            Self::CrossesItself {
+                feature,
+                lon,
+                lat,
+                polygons,
+            } => write!(
                 f,
-                "feature {feature} crosses itself near {lon:.6}, {lat:.6} (longitude, latitude); \
-                 everything its outline winds around is taken as inside"
+                "feature {feature} crosses itself near {lon:.6}, {lat:.6} (longitude, latitude){}; \
+                 everything its outline winds around is taken as inside",
+                and_others(*polygons, "polygons")
             ),
             Self::Clamped { lat } => write!(
                 f,
                 "the area reaches latitude {lat:.2}°; tiles end at ±85.05°, so it is cut there"
             ),
-            Self::AcrossAntimeridian { place } => write!(
+            Self::AcrossAntimeridian { place, rings } => write!(
                 f,
-                "{place} jumps by more than 180° of longitude; it is taken to cross the \
-                 antimeridian"
+                "{place} jumps by more than 180° of longitude{}; it is taken to cross the \
+                 antimeridian",
+                and_others(*rings, "rings")
             ),
             Self::AroundPole { place } => write!(
                 f,
                 "{place} runs once around the world; the pole is taken as inside"
             ),
             Self::NoArea { rings } => {
-                write!(f, "{rings} of the rings enclose nothing and are left out")
+                write!(f, "rings that enclose nothing are left out: {rings}")
             }
             Self::Ignored { lines, points } => write!(
                 f,
-                "{lines} lines and {points} points have no area and are left out; --buffer gives \
-                 them one"
+                "lines ({lines}) and points ({points}) have no area and are left out; --buffer \
+                 gives them one"
             ),
             Self::NoCrs { layer } => write!(
                 f,
@@ -83,7 +95,10 @@ impl fmt::Display for AreaWarning {
                 )?;
                 for (index, (name, share)) in parts.iter().enumerate() {
                     let comma = if index > 0 { ", " } else { "" };
-                    write!(f, "{comma}{name} {:.1} %", 100.0 * share)?;
+                    match 100.0 * share {
+                        little if little < 0.1 => write!(f, "{comma}{name} under 0.1 %")?,
+                        percent => write!(f, "{comma}{name} {percent:.1} %")?,
+                    }
                 }
                 match rest {
                     Some(rest) => write!(f, "; --country {rest:?} leaves them out"),
@@ -91,5 +106,13 @@ impl fmt::Display for AreaWarning {
                 }
             }
         }
+    }
+}
+
+/// " (and 3 other polygons)", where there are others.
+fn and_others(all: usize, what: &str) -> String {
+    match all {
+        0 | 1 => String::new(),
+        _ => format!(" (and {} other {what})", all - 1),
     }
 }

@@ -183,7 +183,7 @@ fn hint_for(error: &AreaError) -> Option<String> {
             "turn it into GeoJSON: ogr2ogr -t_srs EPSG:4326 out.geojson IN"
         }
         AreaError::NotClosed { .. } => "repeat the ring's first point at its end",
-        AreaError::NoPolygons { found, .. } if found != "0 lines, 0 points" => {
+        AreaError::NoPolygons { found, .. } if found != "lines: 0, points: 0" => {
             "--buffer DISTANCE gives lines and points an area"
         }
         #[cfg(feature = "gdal")]

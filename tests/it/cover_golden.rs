@@ -1,4 +1,4 @@
-//! Covers of real countries against the counts and checksums of two independent tools.
+//! Covers against what independent tools get for the same polygons.
 
 use std::{fmt::Write as _, fs, path::PathBuf};
 
@@ -44,8 +44,34 @@ fn polygons_of(path: &PathBuf) -> MultiPolygon<f64> {
     MultiPolygon(polygons)
 }
 
+/// Small polygons and the tiles that `tests/data/covers/make.py` got for them from other tools.
+#[derive(Deserialize)]
+struct SmallCover {
+    name: String,
+    zoom: u8,
+    geometry: geojson::Geometry,
+    tiles: Vec<(u32, u32)>,
+}
+
 #[test]
-fn covers_agree_tile_for_tile_with_two_other_tools() {
+fn small_covers_are_those_of_supermercado_and_mercantile() {
+    let cases: Vec<SmallCover> =
+        serde_json::from_str(include_str!("../data/covers/covers.json")).unwrap();
+    assert!(cases.len() >= 16);
+    for case in cases {
+        let polygons = match geo::Geometry::try_from(case.geometry).unwrap() {
+            geo::Geometry::Polygon(polygon) => MultiPolygon(vec![polygon]),
+            geo::Geometry::MultiPolygon(many) => many,
+            other => panic!("not a polygon: {other:?}"),
+        };
+        let cover = Cover::from_polygons(&polygons, case.zoom).unwrap();
+        let tiles: Vec<(u32, u32)> = cover.iter().map(|tile| (tile.x, tile.y)).collect();
+        assert_eq!(tiles, case.tiles, "{}", case.name);
+    }
+}
+
+#[test]
+fn covers_of_countries_agree_tile_for_tile_with_two_other_tools() {
     let Some(data) = shared_data() else {
         eprintln!("skipped: no ../shared/data beside this checkout");
         return;

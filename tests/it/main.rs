@@ -1,7 +1,10 @@
 //! The integration tests: one binary, one module a subject.
+mod area;
 mod cover_golden;
 mod onnx_models;
+mod program;
 #[cfg(feature = "gdal")]
 mod raster;
 mod run_command;
 mod tile_server;
+mod tiles_command;

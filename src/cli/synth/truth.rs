@@ -101,14 +101,21 @@ fn write(world: &World, args: &Args, out: &mut impl Write) -> Result<(), CliErro
         separator = ",\n";
     }
     for piece in world.lines_in(args.bbox) {
-        let points: Vec<_> = piece
-            .points
+        let parts: Vec<Vec<[f64; 2]>> = split_at_antimeridian(&piece.points)
             .iter()
-            .map(|&(lon, lat)| [six(lon), six(lat)])
+            .map(|part| {
+                part.iter()
+                    .map(|&(lon, lat)| [six(lon), six(lat)])
+                    .collect()
+            })
             .collect();
+        let geometry = match parts.as_slice() {
+            [whole] => json!({"type": "LineString", "coordinates": whole}),
+            parts => json!({"type": "MultiLineString", "coordinates": parts}),
+        };
         let feature = json!({
             "type": "Feature",
-            "geometry": {"type": "LineString", "coordinates": points},
+            "geometry": geometry,
             "properties": {
                 "power": "line",
                 "synthetic": true,
@@ -122,4 +129,63 @@ fn write(world: &World, args: &Args, out: &mut impl Write) -> Result<(), CliErro
     }
     writeln!(out, "\n]}}")?;
     Ok(())
+}
+
+/// A line of continuous longitudes as parts within ±180, cut at the antimeridian as RFC 7946
+/// (section 3.1.9) asks.
+fn split_at_antimeridian(points: &[(f64, f64)]) -> Vec<Vec<(f64, f64)>> {
+    let world = |lon: f64| ((lon + 180.0) / 360.0).floor();
+    let home = |(lon, lat): (f64, f64), world: f64| (lon - 360.0 * world, lat);
+    let mut parts: Vec<Vec<(f64, f64)>> = Vec::new();
+    let mut last: Option<(f64, f64)> = None;
+    for &point in points {
+        let here = world(point.0);
+        match last {
+            Some(before) if world(before.0) != here => {
+                let there = world(before.0);
+                let edge = 360.0 * here.max(there) - 180.0;
+                let share = (edge - before.0) / (point.0 - before.0);
+                let crossing = (edge, before.1 + (point.1 - before.1) * share);
+                if let Some(part) = parts.last_mut() {
+                    part.push(home(crossing, there));
+                }
+                parts.push(vec![home(crossing, here), home(point, here)]);
+            }
+            Some(_) => {
+                if let Some(part) = parts.last_mut() {
+                    part.push(home(point, here));
+                }
+            }
+            None => parts.push(vec![home(point, here)]),
+        }
+        last = Some(point);
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_across_the_antimeridian_is_cut_there() {
+        let parts = split_at_antimeridian(&[(179.0, 0.0), (179.5, 1.0), (180.5, 2.0)]);
+        assert_eq!(
+            parts,
+            [
+                vec![(179.0, 0.0), (179.5, 1.0), (180.0, 1.5)],
+                vec![(-180.0, 1.5), (-179.5, 2.0)],
+            ]
+        );
+        let parts = split_at_antimeridian(&[(-179.5, 0.0), (-180.5, 2.0)]);
+        assert_eq!(
+            parts,
+            [
+                vec![(-179.5, 0.0), (-180.0, 1.0)],
+                vec![(180.0, 1.0), (179.5, 2.0)],
+            ]
+        );
+        let whole = [(1.0, 2.0), (3.0, 4.0)];
+        assert_eq!(split_at_antimeridian(&whole), [whole.to_vec()]);
+    }
 }

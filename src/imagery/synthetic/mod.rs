@@ -30,6 +30,8 @@ mod plane;
 mod source;
 mod spec;
 mod style;
+#[cfg(test)]
+mod tests;
 mod tower;
 mod towers;
 mod view;

@@ -3,6 +3,7 @@
 
 use super::{
     canvas::{Canvas, Rgb, Spot},
+    ground::Corridor,
     hash::{direction, mix, mix2, unit, unit64},
     land::{Land, Parish, Use, is_water},
     network::Substation,
@@ -16,9 +17,11 @@ const TREE_CELL_PX: f64 = 40.0;
 /// Spacing of the grid of rare, large things.
 const LARGE_CELL_PX: f64 = 1_500.0;
 /// How far a large thing, its lean and its shadow reach, in metres.
-const LARGE_REACH_M: f64 = 330.0;
+pub const LARGE_REACH_M: f64 = 330.0;
 /// How far a tree or house with its shadow reaches, in metres.
-const SMALL_REACH_M: f64 = 28.0;
+pub const SMALL_REACH_M: f64 = 34.0;
+/// The farthest that anything keeps from a line's axis, in metres.
+pub const ROOM_MAX_M: f64 = 160.0;
 /// Trees and houses keep this far from a line's axis, in metres.
 const CLEARANCE_M: f64 = 15.0;
 
@@ -187,7 +190,7 @@ pub struct Inventory {
     trees: Vec<(Place, f32, u64)>,
     houses: Vec<(Place, Place, u64)>,
     large: Vec<(Place, u64, Large)>,
-    pole_rows: Vec<(Place, Place, u64)>,
+    pole_rows: Vec<(Parish, Place)>,
     pub substations: Vec<Substation>,
 }
 
@@ -206,22 +209,15 @@ impl Inventory {
         view: &View,
         land: &Land<'_>,
         parishes: &[Parish],
-        corridors: &[[Place; 2]],
+        corridors: &[Corridor],
     ) {
         self.trees.clear();
         self.houses.clear();
-        self.large.clear();
         self.pole_rows.clear();
         let scale = view.px_per_m;
-        let area = view.area();
-        let clear = |at: Place, metres: f64| {
-            let limit = (metres * scale) * (metres * scale);
-            corridors
-                .iter()
-                .all(|[a, b]| distance_squared(at, *a, *b) > limit)
-        };
+        let clear = |at: Place, metres: f64| is_clear(corridors, at, metres * scale);
         if view.scale >= 0.25 {
-            let near = area.grown(SMALL_REACH_M * scale);
+            let near = view.area().grown(SMALL_REACH_M * scale);
             grid(&near, TREE_CELL_PX, |i, j| {
                 let hash = mix2(mix(land.seed, 61), i, j);
                 let chance = unit(hash, 0);
@@ -248,7 +244,19 @@ impl Inventory {
                 self.collect_houses(land, parish, &near, &clear);
             }
         }
-        let wide = area.grown(LARGE_REACH_M * scale);
+        for parish in parishes {
+            if unit(parish.hash, 81) < 0.22 && parish.used_for != Use::Forest {
+                self.pole_rows.push((*parish, direction(parish.hash, 82)));
+            }
+        }
+        self.collect_large(view, land, corridors);
+    }
+
+    /// Lists what a careless eye takes for a tower, away from the line corridors.
+    pub fn collect_large(&mut self, view: &View, land: &Land<'_>, corridors: &[Corridor]) {
+        self.large.clear();
+        let scale = view.px_per_m;
+        let wide = view.area().grown(LARGE_REACH_M * scale);
         grid(&wide, LARGE_CELL_PX, |i, j| {
             let hash = mix2(mix(land.seed, 62), i, j);
             let at = [
@@ -270,21 +278,19 @@ impl Inventory {
                 return;
             };
             let used_for = land.parish_at(at).used_for;
-            let room = if kind == Large::Turbine { 160.0 } else { 70.0 };
+            let room = if kind == Large::Turbine {
+                ROOM_MAX_M
+            } else {
+                70.0
+            };
             if used_for != Use::Forest
                 && (used_for != Use::Village || kind == Large::Mast)
-                && clear(at, room)
+                && is_clear(corridors, at, room * scale)
                 && !is_water(land.seed, at)
             {
                 self.large.push((at, hash, kind));
             }
         });
-        for parish in parishes {
-            if unit(parish.hash, 81) < 0.22 && parish.used_for != Use::Forest {
-                self.pole_rows
-                    .push((parish.centre, direction(parish.hash, 82), parish.hash));
-            }
-        }
     }
 
     fn collect_houses(
@@ -352,8 +358,8 @@ impl Inventory {
                 .map(|c| (f32::from(c) * tone).min(255.0) as u8);
             pen.tree(at, radius, colour, pass);
         }
-        for &(centre, along, hash) in &self.pole_rows {
-            pole_row(pen, centre, along, hash, pass);
+        for (parish, along) in &self.pole_rows {
+            pole_row(pen, parish, *along, pass);
         }
         for station in &self.substations {
             substation(pen, station, pass);
@@ -376,6 +382,13 @@ impl Inventory {
     }
 }
 
+fn is_clear(corridors: &[Corridor], at: Place, room_px: f64) -> bool {
+    let limit = room_px * room_px;
+    corridors
+        .iter()
+        .all(|[a, b]| distance_squared(at, *a, *b) > limit)
+}
+
 fn grid(area: &PlaneBox, cell: f64, mut visit: impl FnMut(i64, i64)) {
     let index = |v: f64| (v / cell).floor() as i64;
     for j in index(area.y0)..=index(area.y1) {
@@ -386,15 +399,17 @@ fn grid(area: &PlaneBox, cell: f64, mut visit: impl FnMut(i64, i64)) {
 }
 
 /// Poles of a local line or street lights, along a straight row through a parish.
-fn pole_row(pen: &mut Pen<'_>, centre: Place, along: Place, hash: u64, pass: Pass) {
+fn pole_row(pen: &mut Pen<'_>, parish: &Parish, along: Place, pass: Pass) {
+    let hash = parish.hash;
     let spacing = 38.0 + 30.0 * unit64(hash, 83);
     let height = 8.0 + 4.0 * unit(hash, 84);
     let across = [-along[1], along[0]];
     let wood: Rgb = [128, 112, 96];
-    let near = pen.view.area().grown(30.0 * pen.view.px_per_m);
+    let near = pen.view.area().grown(SMALL_REACH_M * pen.view.px_per_m);
     for i in -9..=9 {
-        let at = pen.moved(centre, along, f64::from(i) * spacing);
-        if !near.contains(at) || is_water(pen.land.seed, at) {
+        let at = pen.moved(parish.centre, along, f64::from(i) * spacing);
+        if !near.contains(at) || is_water(pen.land.seed, at) || pen.land.parish_at(at).hash != hash
+        {
             continue;
         }
         pen.rod((at, 0.0), (at, height), 0.35, wood, pass);

@@ -9,7 +9,7 @@ use super::{
     land::{Land, Parish, is_water},
     network::{Network, Section},
     noise::TEXTURES,
-    objects::{Inventory, Pass, Pen},
+    objects::{Inventory, LARGE_REACH_M, Pass, Pen, ROOM_MAX_M, SMALL_REACH_M},
     plane::{PLANE_ZOOM, Place, PlaneBox, WORLD_PX, px_per_m, sub},
     spec::StyleChoice,
     style::{STYLES, Style},
@@ -57,7 +57,8 @@ pub struct LinePiece {
     pub line: u64,
     /// Position of the piece along the line.
     pub index: u16,
-    /// Longitude and latitude of each tower, both ends included.
+    /// Longitude and latitude of each tower, both ends included. Longitudes go on beyond ±180
+    /// where the piece crosses the antimeridian.
     pub points: Vec<(f64, f64)>,
     pub voltage_kv: u32,
 }
@@ -147,6 +148,15 @@ impl World {
 
     fn draw_with(&self, scratch: &mut Scratch, tile: TileCoord, out: &mut RgbTile) {
         let style = self.style_at(tile);
+        self.sketch(scratch, tile, style);
+        for &side in style.softening {
+            scratch.canvas.soften(side);
+        }
+        self.develop(&scratch.canvas, tile, style, out);
+    }
+
+    /// Draws everything on the canvas, before the camera softens it.
+    fn sketch(&self, scratch: &mut Scratch, tile: TileCoord, style: &'static Style) {
         let view = view_of(tile);
         let land = Land {
             seed: self.seed,
@@ -171,6 +181,9 @@ impl World {
         );
         if detailed {
             let inventory = &mut scratch.inventory;
+            // Beyond the painted parishes: houses and poles reach over with their shadows.
+            let around = area.grown(SMALL_REACH_M * view.px_per_m);
+            land.parishes(&around, &mut scratch.parishes);
             inventory.collect(&view, &land, &scratch.parishes, &scratch.corridors);
             inventory.substations.clear();
             let wide = area.grown(150.0 * view.px_per_m);
@@ -178,17 +191,23 @@ impl World {
                 .substations(&wide, |station| inventory.substations.push(station));
             self.draw_things(scratch, &view, &land);
         }
-        for &side in style.softening {
-            scratch.canvas.soften(side);
-        }
-        self.develop(&scratch.canvas, tile, style, out);
     }
 
-    /// Finds the line sections whose towers, wires or corridors may show.
+    /// The canvas of a tile with its margin, before the camera softens it.
+    #[cfg(test)]
+    pub(super) fn sketched(&self, tile: TileCoord) -> Vec<Rgb> {
+        let mut scratch = Scratch::default();
+        self.sketch(&mut scratch, tile, self.style_at(tile));
+        scratch.canvas.rgb
+    }
+
+    /// Finds the line sections whose towers or wires may show, or that other things keep clear of.
     fn gather_lines(&self, scratch: &mut Scratch, view: &View) {
         scratch.sections.clear();
         scratch.corridors.clear();
-        let reach = view.area().grown(180.0 * view.px_per_m);
+        let reach = view
+            .area()
+            .grown((LARGE_REACH_M + ROOM_MAX_M) * view.px_per_m);
         self.network.sections(&reach, |section| {
             scratch.sections.push(*section);
             scratch.corridors.push([section.a, section.b]);
@@ -203,6 +222,9 @@ impl World {
             land,
         };
         scratch.inventory.draw(&mut pen, Pass::Shadow);
+        scratch
+            .sections
+            .retain(|s| PlaneBox::around(s.a, s.b).touches(&near));
         for section in &scratch.sections {
             stands(self.seed, section, &mut scratch.stands);
             for stand in owned(section, &scratch.stands) {
@@ -279,7 +301,7 @@ impl World {
                 pieces.push(LinePiece {
                     line: section.line,
                     index: section.index,
-                    points: stood.iter().map(|s| lon_lat(s.at)).collect(),
+                    points: stood.iter().map(|s| continuous_lon_lat(s.at)).collect(),
                     voltage_kv: if section.level == 0 { 400 } else { 132 },
                 });
             });
@@ -318,10 +340,9 @@ impl World {
         if partial {
             return Label::Partial;
         }
-        land.parishes(&view.area(), &mut scratch.parishes);
         self.gather_lines(scratch, &view);
         let inventory = &mut scratch.inventory;
-        inventory.collect(&view, &land, &[], &scratch.corridors);
+        inventory.collect_large(&view, &land, &scratch.corridors);
         inventory.substations.clear();
         self.network
             .substations(&own, |station| inventory.substations.push(station));
@@ -414,8 +435,12 @@ fn boxes_of(bounds: Bounds) -> Vec<PlaneBox> {
 }
 
 fn lon_lat(at: Place) -> (f64, f64) {
+    continuous_lon_lat([at[0].rem_euclid(WORLD_PX), at[1]])
+}
+
+fn continuous_lon_lat(at: Place) -> (f64, f64) {
     let side = f64::from(TILE_SIZE_PX);
-    mercator::tile_to_lon_lat(at[0].rem_euclid(WORLD_PX) / side, at[1] / side, PLANE_ZOOM)
+    mercator::tile_to_lon_lat(at[0] / side, at[1] / side, PLANE_ZOOM)
 }
 
 /// Whether a straight piece crosses a box (Liang and Barsky, 1984).

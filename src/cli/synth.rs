@@ -9,7 +9,7 @@ use clap::Subcommand;
 
 use super::CliError;
 
-/// Write the synthetic world's truth, or labelled tiles of it for training.
+/// Write the synthetic world's truth, or labelled tiles of it for training
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]

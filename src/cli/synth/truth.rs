@@ -1,45 +1,56 @@
 //! `hvmap synth truth`: the towers and lines of an area of the synthetic world, as GeoJSON.
 
 use std::{
+    collections::HashSet,
     fs::File,
     io::{BufWriter, Write},
     path::PathBuf,
     process::ExitCode,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
-    cli::{CliError, OrHint},
-    imagery::synthetic::{ATTRIBUTION, StyleChoice, World, style_names},
-    tiles::{Bounds, TileCoord, mercator},
+    area::Shape,
+    cli::{
+        CliError, OrHint,
+        area_args::{self, AreaArgs},
+        terminal,
+    },
+    imagery::synthetic::{ATTRIBUTION, LinePiece, StyleChoice, Tower, World, style_names},
+    tiles::{BlockCoord, Bounds, Cover, TileCoord, TileMask, mercator},
 };
 
-/// Write the towers and lines of an area of the synthetic world as GeoJSON.
+/// Write the towers and lines of an area of the synthetic world as GeoJSON
 ///
-/// Towers are points tagged power=tower at their base, lines are power=line; everything says
-/// synthetic=true.
-///
-/// Example: hvmap synth truth --bbox 12.40,43.89,12.52,43.99 --seed 1 -o truth.geojson
+/// Written are the towers whose base stands in a tile that touches the area, as points tagged
+/// power=tower, and the lines between them. Everything says synthetic=true.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "\
+Examples:
+  hvmap synth truth --country san-marino --seed 1 -o truth.geojson
+  hvmap synth truth --bbox 12.40,43.89,12.52,43.99 --seed 3 --style winter -o -")]
 pub struct Args {
-    /// West,south,east,north in degrees.
-    #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true)]
-    bbox: Bounds,
-    /// The world's seed.
+    #[command(flatten)]
+    area: AreaArgs,
+
+    /// The world's seed
     #[arg(long)]
     seed: u64,
-    /// One style instead of the mosaic of all seen ones: it decides the tower families.
+
+    /// One style instead of the mosaic of all seen ones: it decides how towers are built
     #[arg(long)]
     style: Option<String>,
-    /// Zoom of the tile address that each tower carries.
-    #[arg(long, default_value_t = 18, value_parser = clap::value_parser!(u8).range(0..=24))]
+
+    /// Zoom of the tiles
+    #[arg(long, value_name = "Z", default_value = "18", value_parser = area_args::parse_zoom)]
     zoom: u8,
-    /// File to write, `-` for standard output.
+
+    /// File to write, - for standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Replace an existing file.
+
+    /// Replace an existing file
     #[arg(long)]
     force: bool,
 }
@@ -47,7 +58,7 @@ pub struct Args {
 /// Runs `hvmap synth truth`.
 ///
 /// # Errors
-/// An unknown style, a file that exists, or what went wrong in writing.
+/// An area or style that does not exist, a file that does, or what went wrong in writing.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let style = match &args.style {
         Some(name) => {
@@ -55,80 +66,125 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         }
         None => StyleChoice::Mosaic,
     };
+    let area = args.area.resolve()?;
+    area_args::announce(&area);
+    let zoom = match &area.shape {
+        Shape::Tiles(cover) => cover.zoom(),
+        Shape::Polygons(_) => args.zoom,
+    };
+    let cover = area_args::cover(&area, zoom)?;
     let world = World::new(args.seed, style);
     if args.output.as_os_str() == "-" {
-        write(&world, &args, &mut std::io::stdout().lock())?;
-    } else {
-        if args.output.exists() && !args.force {
-            return Err(CliError::new(format!("{} exists", args.output.display()))
-                .hint("choose another file, or give --force to replace it"));
-        }
-        let mut file = BufWriter::new(File::create(&args.output)?);
-        write(&world, &args, &mut file)?;
-        file.flush()?;
+        write(&world, &cover, &mut std::io::stdout().lock())?;
+        return Ok(ExitCode::SUCCESS);
     }
+    if args.output.exists() && !args.force {
+        return Err(CliError::new(format!("{} exists", args.output.display()))
+            .hint("choose another file, or give --force to replace it"));
+    }
+    let mut file = BufWriter::new(File::create(&args.output)?);
+    let towers = write(&world, &cover, &mut file)?;
+    file.flush()?;
+    terminal::note(format_args!(
+        "SYNTHETIC: {towers} towers in {}",
+        args.output.display()
+    ));
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(world: &World, args: &Args, out: &mut impl Write) -> Result<(), CliError> {
-    let six = |v: f64| (v * 1e6).round() / 1e6;
+/// Writes the features block by block, so that a large country needs little memory; gives the
+/// number of towers.
+fn write(world: &World, cover: &Cover, out: &mut impl Write) -> Result<usize, CliError> {
     writeln!(
         out,
         "{{\"type\":\"FeatureCollection\",\"name\":\"SYNTHETIC truth, seed {}\",\
          \"attribution\":{},\"features\":[",
-        args.seed,
+        world.seed(),
         json!(ATTRIBUTION)
     )?;
-    let mut separator = "";
-    for tower in world.towers_in(args.bbox) {
-        let (design, structure) = tower.family.osm_tags();
-        let TileCoord { z, x, y } = mercator::tile_at(tower.lon, tower.lat, args.zoom);
-        let feature = json!({
-            "type": "Feature",
-            "geometry": {"type": "Point", "coordinates": [six(tower.lon), six(tower.lat)]},
-            "properties": {
-                "power": "tower",
-                "synthetic": true,
-                "design": design,
-                "structure": structure,
-                "height": format!("{:.0}", tower.height_m),
-                "line": format!("{:016x}", tower.line),
-                "tower": format!("{:016x}", tower.id),
-                "tile": format!("{z}/{x}/{y}"),
-            },
-        });
-        write!(out, "{separator}{feature}")?;
-        separator = ",\n";
-    }
-    for piece in world.lines_in(args.bbox) {
-        let parts: Vec<Vec<[f64; 2]>> = split_at_antimeridian(&piece.points)
-            .iter()
-            .map(|part| {
-                part.iter()
-                    .map(|&(lon, lat)| [six(lon), six(lat)])
-                    .collect()
-            })
-            .collect();
-        let geometry = match parts.as_slice() {
-            [whole] => json!({"type": "LineString", "coordinates": whole}),
-            parts => json!({"type": "MultiLineString", "coordinates": parts}),
+    let (mut towers, mut written, mut separator) = (0, HashSet::new(), "");
+    for (block, wanted) in cover.blocks() {
+        let Some(bounds) = bounds_of(block, &wanted) else {
+            continue;
         };
-        let feature = json!({
-            "type": "Feature",
-            "geometry": geometry,
-            "properties": {
-                "power": "line",
-                "synthetic": true,
-                "voltage": (piece.voltage_kv * 1_000).to_string(),
-                "line": format!("{:016x}", piece.line),
-                "piece": piece.index,
-            },
-        });
-        write!(out, "{separator}{feature}")?;
-        separator = ",\n";
+        for tower in world.towers_in(bounds) {
+            let tile = mercator::tile_at(tower.lon, tower.lat, cover.zoom());
+            if cover.contains(tile) {
+                write!(out, "{separator}{}", tower_feature(&tower, tile))?;
+                separator = ",\n";
+                towers += 1;
+            }
+        }
+        for piece in world.lines_in(bounds) {
+            if written.insert((piece.line, piece.index)) {
+                write!(out, "{separator}{}", line_feature(&piece))?;
+                separator = ",\n";
+            }
+        }
     }
     writeln!(out, "\n]}}")?;
-    Ok(())
+    Ok(towers)
+}
+
+/// The box around the wanted tiles of a block.
+fn bounds_of(block: BlockCoord, wanted: &TileMask) -> Option<Bounds> {
+    wanted
+        .iter()
+        .map(|index| block.tile(index).bounds())
+        .reduce(|a, b| Bounds {
+            west: a.west.min(b.west),
+            south: a.south.min(b.south),
+            east: a.east.max(b.east),
+            north: a.north.max(b.north),
+        })
+}
+
+fn six(degrees: f64) -> f64 {
+    (degrees * 1e6).round() / 1e6
+}
+
+fn tower_feature(tower: &Tower, tile: TileCoord) -> Value {
+    let (design, structure) = tower.family.osm_tags();
+    json!({
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": [six(tower.lon), six(tower.lat)]},
+        "properties": {
+            "power": "tower",
+            "synthetic": true,
+            "design": design,
+            "structure": structure,
+            "height": format!("{:.0}", tower.height_m),
+            "line": format!("{:016x}", tower.line),
+            "tower": format!("{:016x}", tower.id),
+            "tile": tile.to_string(),
+        },
+    })
+}
+
+fn line_feature(piece: &LinePiece) -> Value {
+    let parts: Vec<Vec<[f64; 2]>> = split_at_antimeridian(&piece.points)
+        .iter()
+        .map(|part| {
+            part.iter()
+                .map(|&(lon, lat)| [six(lon), six(lat)])
+                .collect()
+        })
+        .collect();
+    let geometry = match parts.as_slice() {
+        [whole] => json!({"type": "LineString", "coordinates": whole}),
+        parts => json!({"type": "MultiLineString", "coordinates": parts}),
+    };
+    json!({
+        "type": "Feature",
+        "geometry": geometry,
+        "properties": {
+            "power": "line",
+            "synthetic": true,
+            "voltage": (piece.voltage_kv * 1_000).to_string(),
+            "line": format!("{:016x}", piece.line),
+            "piece": piece.index,
+        },
+    })
 }
 
 /// A line of continuous longitudes as parts within ±180, cut at the antimeridian as RFC 7946

@@ -1,6 +1,6 @@
 //! The world of one seed: what stands where, and how a tile of it looks.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::HashSet};
 
 use super::{
     canvas::{Canvas, MARGIN_PX, Rgb, SIDE},
@@ -353,14 +353,17 @@ impl World {
         }
     }
 
-    /// Calls `visit` with each tower whose base lies in the box, each once.
+    /// Calls `visit` with each tower whose base lies in the box, each once: where lines meet, at
+    /// a substation or a branch, they share the first one's tower.
     fn stands_in(&self, area: &PlaneBox, mut visit: impl FnMut(&Stand)) {
         let mut stood = Vec::new();
+        let mut taken = HashSet::new();
         // A section's towers lie on it, so its own box is enough.
         self.network.sections(&area.grown(1.0), |section| {
             stands(self.seed, section, &mut stood);
             for stand in owned(section, &stood) {
-                if area.contains(stand.at) {
+                // Lines that meet do so at the very same place, to the last bit.
+                if area.contains(stand.at) && taken.insert(stand.at.map(f64::to_bits)) {
                     visit(stand);
                 }
             }

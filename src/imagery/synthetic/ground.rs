@@ -215,7 +215,7 @@ impl Painter<'_> {
         wind_y: &[f32; SIDE],
         owners: &mut [u8; SIDE],
     ) {
-        for x in 0..SIDE {
+        for (x, owner) in owners.iter_mut().enumerate() {
             let (rel_x, texel_x) = row.columns[x];
             let (px, py) = (rel_x + wind_x[x], row.rel_y + wind_y[x]);
             let (mut first, mut second) = ((f32::MAX, 0), (f32::MAX, 0));
@@ -229,7 +229,7 @@ impl Painter<'_> {
                     second = (square, k);
                 }
             }
-            owners[x] = first.1 as u8;
+            *owner = first.1 as u8;
             // The second nearest centre says how far the border is.
             let (p, q) = (&patches[first.1], &patches[second.1]);
             let (dx, dy) = (p.x - q.x, p.y - q.y);
@@ -244,7 +244,7 @@ impl Painter<'_> {
             {
                 let grain = self.textures.grain(texel_x, row.texel_y);
                 row.pixels[x] = tint(colour, grain / 5 + (row.slow[x] * 40.0) as i32);
-                owners[x] = PAINTED;
+                *owner = PAINTED;
             }
         }
     }
@@ -268,8 +268,8 @@ impl Painter<'_> {
 
     /// Paints what is too small to be told apart.
     fn far_off(&self, row: &mut Row<'_>, owners: &[u8; SIDE]) {
-        for x in 0..SIDE {
-            if owners[x] != PAINTED {
+        for (x, &owner) in owners.iter().enumerate() {
+            if owner != PAINTED {
                 let slow = row.slow[x];
                 let colour = if slow > 0.0 {
                     self.palette.grass

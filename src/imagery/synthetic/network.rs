@@ -298,7 +298,7 @@ fn bend(line: u64, level: u8, start: Place, end: Place, halvings: u32) -> Route 
 /// A route beside another, at a constant distance except at its bends' mitres.
 fn beside(route: &Route, apart: f64, line: u64) -> Route {
     let mut points = [[0.0; 2]; POINTS_MAX];
-    for i in 0..route.count {
+    for (i, point) in points[..route.count].iter_mut().enumerate() {
         let before = route.points[i.saturating_sub(1)];
         let after = route.points[(i + 1).min(route.count - 1)];
         let p = route.points[i];
@@ -314,7 +314,7 @@ fn beside(route: &Route, apart: f64, line: u64) -> Route {
         };
         let middle = normal([first[0] + second[0], first[1] + second[1]]);
         let mitre = apart / (middle[0] * first[0] + middle[1] * first[1]).max(0.5);
-        points[i] = [p[0] - middle[1] * mitre, p[1] + middle[0] * mitre];
+        *point = [p[0] - middle[1] * mitre, p[1] + middle[0] * mitre];
     }
     Route {
         line,

@@ -129,26 +129,20 @@ impl Shape {
                     _ => &[],
                 };
                 let low = 0.58 * h;
-                shaft(
-                    [foot, foot],
-                    0.0,
-                    [waist, waist],
-                    low,
-                    0.0,
-                    5,
-                    fine,
-                    &mut visit,
-                );
-                shaft(
-                    [waist, waist],
-                    low,
-                    [0.25, 0.25],
-                    h,
-                    0.0,
-                    5,
-                    fine,
-                    &mut visit,
-                );
+                Shaft {
+                    wide: [foot, foot],
+                    from: 0.0,
+                    narrow: [waist, waist],
+                    to: low,
+                }
+                .members(fine, &mut visit);
+                Shaft {
+                    wide: [waist, waist],
+                    from: low,
+                    narrow: [0.25, 0.25],
+                    to: h,
+                }
+                .members(fine, &mut visit);
                 for &(z, reach) in arms {
                     arm(z * h, a * reach, waist, &mut visit);
                 }
@@ -162,16 +156,13 @@ impl Shape {
             Family::Delta => {
                 let waist = 0.3 * foot + 0.2;
                 let (low, beam) = (0.55 * h, 0.86 * h);
-                shaft(
-                    [foot, foot],
-                    0.0,
-                    [waist, waist],
-                    low,
-                    0.0,
-                    5,
-                    fine,
-                    &mut visit,
-                );
+                Shaft {
+                    wide: [foot, foot],
+                    from: 0.0,
+                    narrow: [waist, waist],
+                    to: low,
+                }
+                .members(fine, &mut visit);
                 for side in [-1.0, 1.0] {
                     let out = side * 0.55 * a;
                     for y in [-0.8, 0.8] {
@@ -204,7 +195,13 @@ impl Shape {
                             ..m
                         });
                     };
-                    shaft([0.9, 1.1], 0.0, [0.5, 0.5], beam, 0.0, 5, fine, &mut shift);
+                    Shaft {
+                        wide: [0.9, 1.1],
+                        from: 0.0,
+                        narrow: [0.5, 0.5],
+                        to: beam,
+                    }
+                    .members(fine, &mut shift);
                     shift(member([0.0, 0.0, beam], [0.0, 0.0, h], 0.3, [side, 0.0]));
                 }
                 beam_members(a, beam, 0.7, &mut visit);
@@ -246,41 +243,44 @@ fn member(a: Point, b: Point, width_m: f32, face: [f32; 2]) -> Member {
     }
 }
 
-/// Four legs that narrow from `wide` to `narrow` (half sides in x and y), braced.
-#[allow(clippy::too_many_arguments)]
-fn shaft(
+/// Four legs that narrow upward, braced.
+struct Shaft {
+    /// Half sides in x and y at the lower end.
     wide: [f32; 2],
+    /// Height of the lower end.
     from: f32,
+    /// Half sides at the upper end.
     narrow: [f32; 2],
+    /// Height of the upper end.
     to: f32,
-    _twist: f32,
-    panels: usize,
-    fine: bool,
-    visit: &mut impl FnMut(Member),
-) {
-    const CORNERS: [[f32; 2]; 4] = [[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]];
-    let corner = |c: usize, t: f32| {
-        let [sx, sy] = CORNERS[c % 4];
-        [
-            sx * (wide[0] + (narrow[0] - wide[0]) * t),
-            sy * (wide[1] + (narrow[1] - wide[1]) * t),
-            from + (to - from) * t,
-        ]
-    };
-    for c in 0..4 {
-        let face = [
-            0.5 * (CORNERS[c][0] + CORNERS[(c + 1) % 4][0]),
-            0.5 * (CORNERS[c][1] + CORNERS[(c + 1) % 4][1]),
-        ];
-        let leg_face = [CORNERS[c][0] * 0.7, CORNERS[c][1] * 0.7];
-        visit(member(corner(c, 0.0), corner(c, 1.0), 0.46, leg_face));
-        let panels = if fine { panels * 2 } else { panels };
-        for p in 0..panels {
-            let (t, u) = (p as f32 / panels as f32, (p + 1) as f32 / panels as f32);
-            visit(member(corner(c, t), corner(c + 1, u), 0.22, face));
-            visit(member(corner(c + 1, t), corner(c, u), 0.22, face));
-            if p > 0 {
-                visit(member(corner(c, t), corner(c + 1, t), 0.22, face));
+}
+
+impl Shaft {
+    fn members(&self, fine: bool, visit: &mut impl FnMut(Member)) {
+        const CORNERS: [[f32; 2]; 4] = [[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]];
+        let corner = |c: usize, t: f32| {
+            let [sx, sy] = CORNERS[c % 4];
+            [
+                sx * (self.wide[0] + (self.narrow[0] - self.wide[0]) * t),
+                sy * (self.wide[1] + (self.narrow[1] - self.wide[1]) * t),
+                self.from + (self.to - self.from) * t,
+            ]
+        };
+        let panels = if fine { 10 } else { 5 };
+        for c in 0..4 {
+            let face = [
+                0.5 * (CORNERS[c][0] + CORNERS[(c + 1) % 4][0]),
+                0.5 * (CORNERS[c][1] + CORNERS[(c + 1) % 4][1]),
+            ];
+            let leg_face = [CORNERS[c][0] * 0.7, CORNERS[c][1] * 0.7];
+            visit(member(corner(c, 0.0), corner(c, 1.0), 0.46, leg_face));
+            for p in 0..panels {
+                let (t, u) = (p as f32 / panels as f32, (p + 1) as f32 / panels as f32);
+                visit(member(corner(c, t), corner(c + 1, u), 0.22, face));
+                visit(member(corner(c + 1, t), corner(c, u), 0.22, face));
+                if p > 0 {
+                    visit(member(corner(c, t), corner(c + 1, t), 0.22, face));
+                }
             }
         }
     }

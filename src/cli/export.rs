@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use super::CliError;
+use super::{CliError, terminal};
 use crate::{
     export::{self, ExportError, ExportRequest, Format, Geometry, IfExists},
     ledger::LedgerReader,
@@ -68,11 +68,11 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     } else {
         ""
     };
-    eprintln!(
+    terminal::note(format_args!(
         "wrote {count} {synthetic}{} with a score of at least {threshold} to {}",
         if count == 1 { "hint" } else { "hints" },
         args.output.display(),
-    );
+    ));
     Ok(ExitCode::SUCCESS)
 }
 

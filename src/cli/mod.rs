@@ -6,6 +6,7 @@
 pub mod area_args;
 mod config;
 mod error;
+mod eval;
 mod export;
 pub mod imagery_args;
 mod model_args;
@@ -37,6 +38,7 @@ enum Command {
     Run(Box<run::Args>),
     Status(status::Args),
     Export(export::Args),
+    Eval(eval::Args),
     Tiles(tiles::Args),
     Synth(synth::Args),
 }
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
             Command::Status(args) => status::run(args),
             Command::Synth(args) => synth::run(args),
             Command::Export(args) => export::run(args),
+            Command::Eval(args) => eval::run(args),
         }
     });
     outcome.unwrap_or_else(|error| error.report())

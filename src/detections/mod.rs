@@ -1,22 +1,29 @@
 //! Detections: the candidates above a threshold, ranked and placed on the ground.
 //!
 //! In: a run's ledger. Out: [`Detection`]s in the order of their rank, streamed, so that a million
-//! of them need no more memory than one. Never: a clock, chance, or any state of its own. The same
-//! ledger gives the same detections, byte for byte.
+//! of them need no more memory than one; and how good they are against known towers ([`evaluate`]).
+//! Never: a clock, chance, or any state of its own. The same ledger gives the same detections, byte
+//! for byte.
 
 mod distance;
 mod error;
+mod evaluate;
 mod locate;
 mod placeholder;
 #[cfg(test)]
 pub(crate) mod testing;
+mod truth;
 
 use std::ops::ControlFlow;
 
 pub use distance::distance_m;
 pub use error::DetectionsError;
+pub use evaluate::{
+    Evaluation, EvaluationSettings, Location, Operation, Target, TileCounts, TruthCounts, evaluate,
+};
 pub use locate::{Peak, locate};
 pub use placeholder::{Placeholders, REPEATS_MIN, SPREAD_M_MIN};
+pub use truth::{TruthError, read_truth};
 
 use crate::{
     ledger::{CandidateRow, LedgerError, LedgerReader, Manifest},

@@ -1,0 +1,204 @@
+//! `hvmap eval`: how good a run is against known towers.
+
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use super::{
+    CliError, OrHint,
+    terminal::{self, grouped},
+};
+use crate::{
+    detections::{
+        Detections, Evaluation, EvaluationSettings, Operation, TruthError, evaluate, read_truth,
+    },
+    ledger::LedgerReader,
+};
+
+/// Measure a run against known towers
+///
+/// A scored tile that holds a known tower is positive, every other scored tile negative. Towers
+/// that the truth lacks count as false alarms, so precision against OpenStreetMap is a lower
+/// bound.
+///
+/// Examples:
+///   hvmap eval runs/pakistan --truth towers.geojson.gz
+///   hvmap eval runs/demo --truth truth.geojson --ignore-margin-px 64 --json
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The run's folder, as given to `hvmap run --out`
+    #[arg(value_name = "DIR")]
+    run: PathBuf,
+
+    /// GeoJSON, gzip allowed: its points with power=tower, or all where no feature has a `power`
+    #[arg(long, value_name = "FILE")]
+    truth: PathBuf,
+
+    /// Score from which a tile counts as found; the run's own threshold if left out
+    #[arg(long, value_name = "T", value_parser = score)]
+    threshold: Option<f32>,
+
+    /// Leave out tiles without a tower that have one within so many pixels of their edge: they
+    /// show part of it, and are neither right nor wrong
+    #[arg(long, value_name = "PX", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
+    ignore_margin_px: u16,
+
+    /// Print everything, with the curves, as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+fn score(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(score) if (0.0..=1.0).contains(&score) => Ok(score),
+        _ => Err("a threshold is a score between 0 and 1".to_owned()),
+    }
+}
+
+pub fn run(args: Args) -> Result<ExitCode, CliError> {
+    let ledger = LedgerReader::open(&args.run)?;
+    let detections = Detections::of(&ledger)?;
+    let towers = read_truth(&args.truth).map_err(explain)?;
+    let manifest = detections.manifest();
+    let settings = EvaluationSettings {
+        threshold: args.threshold.unwrap_or(manifest.threshold),
+        ignore_margin_px: f64::from(args.ignore_margin_px),
+    };
+    let evaluation = evaluate(&detections, &towers, settings)?;
+    if evaluation.tiles.positive == 0 {
+        terminal::warn("no scored tile holds a known tower: is it the truth of this area?");
+    }
+    let text = if args.json {
+        serde_json::to_string(&evaluation)? + "\n"
+    } else {
+        table(&evaluation)
+    };
+    io::stdout()
+        .write_all(text.as_bytes())
+        .or_hint(|| "is standard output still open?".to_owned())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Adds what to do about it.
+fn explain(error: TruthError) -> CliError {
+    let hint = match &error {
+        TruthError::GeoJson { .. } => "convert it: ogr2ogr -t_srs EPSG:4326 truth.geojson FILE",
+        TruthError::NotDegrees { .. } => {
+            "reproject it: ogr2ogr -t_srs EPSG:4326 truth.geojson FILE"
+        }
+        TruthError::Empty { .. } => "tag its towers power=tower, or leave `power` out everywhere",
+        _ => "--truth takes a GeoJSON file of points, gzipped or not",
+    };
+    CliError::from(error).hint(hint)
+}
+
+fn table(evaluation: &Evaluation) -> String {
+    let Evaluation { truth, tiles, .. } = evaluation;
+    let scored = tiles.positive + tiles.negative + tiles.ignored;
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        writeln!(text, "{name:<14}{value}").expect("a string takes any text");
+    };
+    line(
+        "truth",
+        format!(
+            "{} towers: {} in scored tiles, {} in tiles without a score, {} elsewhere",
+            grouped(truth.points),
+            grouped(truth.in_scored_tiles),
+            grouped(truth.in_tiles_without_score),
+            grouped(truth.elsewhere)
+        ),
+    );
+    line(
+        "scored tiles",
+        format!(
+            "{}: {} hold a tower ({}), {} left out beside one",
+            grouped(scored),
+            grouped(tiles.positive),
+            percent(evaluation.base_rate),
+            grouped(tiles.ignored)
+        ),
+    );
+    line(
+        "AUC",
+        evaluation.auc.map_or("-".into(), |auc| format!("{auc:.6}")),
+    );
+    if let Some(location) = &evaluation.location {
+        line(
+            "location",
+            format!(
+                "median {:.1} m, 90 % within {:.1} m of the nearest tower ({} of {} located; tile \
+                 centres: {:.1} m, {:.1} m)",
+                location.median_m,
+                location.p90_m,
+                location.located,
+                location.detections,
+                location.tile_centre_median_m,
+                location.tile_centre_p90_m
+            ),
+        );
+    }
+    text.push('\n');
+    row(
+        &mut text,
+        [
+            "at",
+            "threshold",
+            "found",
+            "false",
+            "precision",
+            "recall",
+            "false-positive rate",
+        ],
+    );
+    operation(&mut text, "threshold", &evaluation.at_threshold);
+    for target in &evaluation.at_recall {
+        operation(
+            &mut text,
+            &format!("recall {}", target.target),
+            &target.operation,
+        );
+    }
+    for target in &evaluation.at_false_positive_rate {
+        operation(
+            &mut text,
+            &format!("fpr {:e}", target.target),
+            &target.operation,
+        );
+    }
+    text
+}
+
+fn operation(text: &mut String, name: &str, operation: &Operation) {
+    row(
+        text,
+        [
+            name,
+            &operation.threshold.to_string(),
+            &grouped(operation.true_positives),
+            &grouped(operation.false_positives),
+            &percent(operation.precision),
+            &percent(operation.recall),
+            &operation
+                .false_positive_rate
+                .map_or("-".into(), |rate| format!("{rate:.2e}")),
+        ],
+    );
+}
+
+fn row(text: &mut String, cells: [&str; 7]) {
+    let [at, rest @ ..] = cells;
+    write!(text, "{at:<12}").expect("a string takes any text");
+    for cell in rest {
+        write!(text, " {cell:>11}").expect("a string takes any text");
+    }
+    text.push('\n');
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or("-".into(), |share| format!("{:.3} %", share * 100.0))
+}

@@ -29,13 +29,14 @@ pub struct Args {
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let ledger = LedgerReader::open(&args.dir)?;
     let manifest = ledger.manifest()?;
-    let counts = ledger.counts(manifest.area.tiles)?;
-    let detections =
-        Detections::of(&ledger)?.for_each(manifest.threshold, |_| Ok::<_, DetectionsError>(()))?;
+    let mut counts = ledger.counts(manifest.area.tiles)?;
+    let detections = Detections::of(&ledger)?;
+    detections.placeholders().reclassify(&mut counts);
+    let detections = detections.for_each(manifest.threshold, |_| Ok::<_, DetectionsError>(()))?;
     let report = Report {
         planned: counts.planned(),
         counts,
-        detections: detections,
+        detections,
         elapsed_s: None,
         tiles_per_s: None,
         stages: Vec::new(),

@@ -20,7 +20,7 @@ use std::{collections::HashMap, ops::ControlFlow};
 use super::{DetectionsError, distance_m};
 use crate::{
     ledger::LedgerReader,
-    tiles::{BlockCoord, TileCoord, TileMask},
+    tiles::{BlockCoord, StateCounts, TileCoord, TileMask},
 };
 
 /// The fewest tiles with the same content that make a placeholder.
@@ -85,6 +85,12 @@ impl Placeholders {
     pub fn tiles(&self) -> u64 {
         self.tiles
     }
+
+    /// Moves the placeholders' tiles to their state in a ledger's counts.
+    pub fn reclassify(&self, counts: &mut StateCounts) {
+        counts.scored -= self.tiles;
+        counts.no_imagery += self.tiles;
+    }
 }
 
 /// Tiles with the same content, in tile order.
@@ -147,6 +153,12 @@ mod tests {
         }));
         assert!(!placeholders.contains(TileCoord { z: 18, x: 5, y: 5 }));
         assert_eq!(placeholders.tiles(), 8);
+        let mut counts = StateCounts {
+            scored: 9,
+            ..StateCounts::default()
+        };
+        placeholders.reclassify(&mut counts);
+        assert_eq!((counts.scored, counts.no_imagery), (1, 8));
     }
 
     #[test]

@@ -186,6 +186,22 @@ pub fn write(
     Ok(detections)
 }
 
+/// How QGIS shows hints: it applies a style that lies beside a file under the file's own name.
+const QGIS_STYLE: &[u8] = include_bytes!("../../styles/towers.qml");
+
+/// Writes the style for QGIS, over whatever stands there.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_qgis_style(path: &Path) -> Result<(), ExportError> {
+    let staged = StagedFile::create(path)?;
+    staged
+        .file()
+        .write_all(QGIS_STYLE)
+        .map_err(|source| staged.error(source))?;
+    staged.publish()
+}
+
 /// Writes a streaming format to a pipe, and answers how many detections it wrote.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module a subject.
 mod area;
 mod cover_golden;
+mod exports;
 mod onnx_models;
 mod program;
 #[cfg(feature = "gdal")]

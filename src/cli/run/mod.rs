@@ -30,7 +30,7 @@ use crate::{
     pipeline::{Drive, Ending, Local, LocalOptions, PipelineError, Progress, Recording, Stages},
     scan::{Everything, Listed, Scan},
     telemetry::{Stage, StageReport, Trouble},
-    tiles::UNIT_TILES_MAX,
+    tiles::{StateCounts, UNIT_TILES_MAX},
 };
 
 /// How often the metrics are brought up to date.
@@ -113,7 +113,7 @@ fn start(args: &Args, plan: &Plan) -> Result<u8, CliError> {
     let stages = shares();
 
     let ending = ending.map_err(|error| pipeline_trouble(error, plan))?;
-    let counts = ledger.reader().counts(plan.cover.count())?;
+    let mut counts = ledger.reader().counts(plan.cover.count())?;
     if ending == Ending::Interrupted {
         terminal::note(format_args!(
             "interrupted: {} of {} tiles are committed; go on with\n  {}",
@@ -129,7 +129,7 @@ fn start(args: &Args, plan: &Plan) -> Result<u8, CliError> {
         "a complete run has every tile in one state"
     );
 
-    let detections = export_map(&ledger, plan)?;
+    let detections = export_map(&ledger, plan, &mut counts)?;
     let report = Report {
         planned: counts.planned(),
         counts,
@@ -211,9 +211,12 @@ fn scan<'a>(
     Ok((Box::new(scan), Recording::First))
 }
 
-/// Writes towers.geojson and towers.mbtiles, and answers the number of detections.
-fn export_map(ledger: &Ledger, plan: &Plan) -> Result<u64, CliError> {
+/// Writes towers.geojson with its style and towers.mbtiles, and answers the number of detections.
+/// What turns out to be a placeholder is counted as missing imagery.
+fn export_map(ledger: &Ledger, plan: &Plan, counts: &mut StateCounts) -> Result<u64, CliError> {
     let request = ExportRequest::new(ledger.reader(), plan.manifest.threshold)?;
+    request.detections().placeholders().reclassify(counts);
+    export::write_qgis_style(&plan.out.join("towers.qml"))?;
     let mut detections = 0;
     for (format, name) in [
         (Format::Geojson, "towers.geojson"),

@@ -1,0 +1,284 @@
+//! `hvmap export` and `hvmap eval` on a small ledger, and what real readers make of the files.
+
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
+
+use half::f16;
+use hvmap::{
+    ledger::{AreaRecord, ImageryRecord, Ledger, Manifest, ModelRecord},
+    tiles::{AttributionGrid, BlockCoord, BlockOutcome, Candidate, TileOutcome},
+};
+use serde_json::{Value, json};
+
+use crate::program::{Folder, Output, hvmap};
+
+/// The north-western tile of San Marino's first block at zoom 18.
+const BLOCK: BlockCoord = BlockCoord {
+    z: 18,
+    x: 2_189,
+    y: 1_492,
+};
+
+/// A run over 512 tiles, 40 of them candidates, every second one located.
+fn run_folder(folder: &Folder) -> String {
+    let cells_px: Vec<f32> = (0..4).map(|i| i as f32 * 64.0 + 32.0).collect();
+    let manifest = Manifest {
+        area: AreaRecord {
+            label: "San Marino".into(),
+            source: "a test".into(),
+            tiles: 512,
+            digest: "00".into(),
+        },
+        zoom: 18,
+        imagery: ImageryRecord {
+            name: "https://example.org/{z}/{x}/{y}.jpg".into(),
+            attribution: "© Example, \"Imagery\"".into(),
+            terms: None,
+            synthetic: false,
+        },
+        model: ModelRecord {
+            name: "hv_grid.onnx".into(),
+            checksum: "c0ffee".into(),
+            classes: vec!["negative".into(), "tower".into()],
+            positives: vec!["tower".into()],
+            precision: None,
+            adaptation: None,
+            trained_on_synthetic: false,
+            attribution_columns_px: Some(cells_px.clone()),
+            attribution_rows_px: Some(cells_px),
+        },
+        threshold: 0.5,
+        keep_threshold: 0.4,
+        keep_payloads: false,
+        unit_tiles_max: 512,
+    };
+    let score = |i: u16| 0.5 + f32::from(i % 7) / 16.0;
+    let mut tiles = vec![TileOutcome::Scored(0.125); 512];
+    let candidates = (0..40u16)
+        .map(|i| {
+            tiles[usize::from(i) * 12] = TileOutcome::Scored(score(i));
+            let grid = || AttributionGrid {
+                width: 4,
+                height: 4,
+                cells: (0..16)
+                    .map(|cell| f16::from_f32(f32::from(cell == i % 16)))
+                    .collect(),
+            };
+            Candidate {
+                index: i * 12,
+                score: score(i),
+                attribution: (i % 2 == 0).then(grid),
+                content_hash: i.into(),
+                payload: None,
+            }
+        })
+        .collect();
+    let run = folder.path("run");
+    fs::create_dir(&run).unwrap();
+    let mut ledger = Ledger::create(&run, &manifest).unwrap();
+    ledger
+        .record(&BlockOutcome {
+            sequence: 0,
+            block: BLOCK,
+            wanted: (0..512).collect(),
+            tiles,
+            candidates,
+        })
+        .unwrap();
+    run.to_str().unwrap().to_owned()
+}
+
+fn export(run: &str, format: &str, path: &Path, more: &[&str]) -> Output {
+    let path = path.to_str().unwrap();
+    hvmap([&["export", run, "--format", format, "-o", path], more].concat())
+}
+
+/// Features by id, from any text that OGR turns into GeoJSON. `None` where there is no OGR.
+fn read_by_ogr(path: &Path, layer: &[&str]) -> Option<BTreeMap<String, Value>> {
+    let output = match Command::new("ogr2ogr")
+        .args([
+            "-f",
+            "GeoJSON",
+            "-t_srs",
+            "EPSG:4326",
+            "-lco",
+            "COORDINATE_PRECISION=9",
+        ])
+        .arg("/vsistdout/")
+        .arg(path)
+        .args(layer)
+        .output()
+    {
+        Ok(output) => output,
+        Err(error) => {
+            eprintln!("not checked with OGR: {error}");
+            return None;
+        }
+    };
+    let problems = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && problems.is_empty(), "{problems}");
+    let collection: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let features = collection["features"].as_array().unwrap();
+    let keyed = features.iter().map(|feature| {
+        // OGR takes a property `id` for the feature's own id where the file has both.
+        let id = feature.get("id").unwrap_or(&feature["properties"]["id"]);
+        (id.as_str().unwrap().to_owned(), feature.clone())
+    });
+    Some(keyed.collect())
+}
+
+#[test]
+fn every_format_holds_the_same_detections_to_a_real_reader() {
+    let folder = Folder::new();
+    let run = run_folder(&folder);
+    let read = |format: &str, name: &str, layer: &[&str]| {
+        let path = folder.path(name);
+        let output = export(&run, format, &path, &[]);
+        assert_eq!(output.code, 0, "{output}");
+        read_by_ogr(&path, layer)
+    };
+    let Some(geojson) = read("geojson", "a.geojson", &[]) else {
+        return;
+    };
+    assert_eq!(geojson.len(), 40);
+    let others = [
+        ("geojsonseq", "a.geojsons", &[][..], 0.0),
+        (
+            "csv",
+            "a.csv",
+            &[
+                "-oo",
+                "X_POSSIBLE_NAMES=lon",
+                "-oo",
+                "Y_POSSIBLE_NAMES=lat",
+                "-oo",
+                "AUTODETECT_TYPE=YES",
+                "-s_srs",
+                "EPSG:4326",
+            ],
+            0.0,
+        ),
+        // A unit of zoom 14 is 1/4096 of a tile.
+        (
+            "mbtiles",
+            "a.mbtiles",
+            &["towers"],
+            360.0 / f64::from(1 << 26),
+        ),
+    ];
+    for (format, name, arguments, tolerance) in others {
+        let features = read(format, name, arguments).unwrap();
+        assert_eq!(features.len(), geojson.len(), "{format}");
+        for (id, expected) in &geojson {
+            let got = &features[id];
+            for property in ["rank", "score", "uncertainty_m"] {
+                let [got, expected] =
+                    [got, expected].map(|f| f["properties"][property].as_f64().unwrap());
+                assert!((got - expected).abs() < 1e-6, "{format} {id} {property}");
+            }
+            assert_eq!(got["properties"]["tile"], expected["properties"]["tile"]);
+            for axis in 0..2 {
+                let [got, expected] =
+                    [got, expected].map(|f| f["geometry"]["coordinates"][axis].as_f64().unwrap());
+                assert!((got - expected).abs() <= tolerance + 1e-6, "{format} {id}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_ledger_gives_the_same_bytes() {
+    let folder = Folder::new();
+    let run = run_folder(&folder);
+    for format in ["geojson", "geojsonseq", "csv", "mbtiles"] {
+        let [first, second] = ["first", "second"].map(|name| {
+            let path = folder.path(&format!("{name}.{format}"));
+            assert_eq!(export(&run, format, &path, &[]).code, 0);
+            fs::read(path).unwrap()
+        });
+        assert!(first == second, "{format}");
+        if format != "mbtiles" {
+            let piped = export(&run, format, Path::new("-"), &[]);
+            assert!(piped.stdout.as_bytes() == first, "{format}");
+        }
+    }
+}
+
+#[test]
+fn no_export_has_a_power_tag() {
+    let folder = Folder::new();
+    let run = run_folder(&folder);
+    for format in ["geojson", "geojsonseq", "csv"] {
+        let piped = export(&run, format, Path::new("-"), &[]);
+        assert!(!piped.stdout.contains("\"power\""), "{format}");
+        assert!(
+            !piped.stdout.lines().next().unwrap().contains("power"),
+            "{format}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_exported_is_said_with_what_to_do() {
+    let folder = Folder::new();
+    let run = run_folder(&folder);
+    let path = folder.path("towers.csv");
+    fs::write(&path, "mine").unwrap();
+    let refused = [
+        export(&run, "csv", &path, &[]),
+        export(&run, "geojson", Path::new("-"), &["--threshold", "0.3"]),
+        export(&run, "geojson", Path::new("-"), &["--threshold", "93"]),
+        export(&run, "csv", Path::new("-"), &["--geometry", "tile"]),
+        export(&run, "mbtiles", Path::new("-"), &[]),
+        export(
+            folder.path("elsewhere").to_str().unwrap(),
+            "csv",
+            Path::new("-"),
+            &[],
+        ),
+    ];
+    let said: Vec<String> = refused
+        .iter()
+        .map(|output| {
+            assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{output}");
+            folder.filtered(&output.stderr)
+        })
+        .collect();
+    insta::assert_snapshot!(said.join("\n"));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+    let forced = export(&run, "csv", &path, &["--force"]);
+    assert_eq!(forced.code, 0, "{forced}");
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 41);
+}
+
+#[test]
+fn a_run_is_measured_against_known_towers() {
+    let folder = Folder::new();
+    let run = run_folder(&folder);
+    // Two towers found, one missed, one far away.
+    let places = [0, 12, 5]
+        .map(|index| BLOCK.tile(index).centre())
+        .into_iter()
+        .chain([(12.0, 42.0)]);
+    let features: Vec<Value> = places
+        .map(|(lon, lat)| {
+            json!({
+                "type": "Feature", "properties": { "power": "tower" },
+                "geometry": { "type": "Point", "coordinates": [lon, lat] },
+            })
+        })
+        .collect();
+    let truth = folder.path("truth.geojson");
+    let collection = json!({ "type": "FeatureCollection", "features": features });
+    fs::write(&truth, collection.to_string()).unwrap();
+    let truth = truth.to_str().unwrap();
+
+    let table = hvmap(["eval", &run, "--truth", truth]);
+    assert_eq!(table.code, 0, "{table}");
+    insta::assert_snapshot!(table.stdout);
+
+    let json = hvmap(["eval", &run, "--truth", truth, "--json"]);
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(json["truth"]["in_scored_tiles"], 3);
+    assert_eq!(json["at_threshold"]["true_positives"], 2);
+    assert_eq!(json["at_threshold"]["false_positives"], 38);
+}

@@ -7,6 +7,7 @@ pub mod area_args;
 mod config;
 mod error;
 mod export;
+mod imagery;
 pub mod imagery_args;
 mod model_args;
 mod run;
@@ -38,6 +39,7 @@ enum Command {
     Status(status::Args),
     Export(export::Args),
     Tiles(tiles::Args),
+    Imagery(imagery::Args),
     Synth(synth::Args),
 }
 
@@ -52,6 +54,7 @@ pub fn main() -> ExitCode {
         cli.verbosity.install();
         match cli.command {
             Command::Tiles(args) => tiles::run(args),
+            Command::Imagery(args) => imagery::run(args),
             Command::Run(args) => run::run(*args),
             Command::Status(args) => status::run(args),
             Command::Synth(args) => synth::run(args),

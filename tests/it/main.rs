@@ -2,6 +2,7 @@
 mod area;
 mod cover_golden;
 mod onnx_models;
+mod probe;
 mod program;
 #[cfg(feature = "gdal")]
 mod raster;

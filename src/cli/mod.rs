@@ -8,6 +8,7 @@ mod config;
 mod error;
 mod eval;
 mod export;
+mod imagery;
 pub mod imagery_args;
 mod model_args;
 mod run;
@@ -40,6 +41,7 @@ enum Command {
     Export(export::Args),
     Eval(eval::Args),
     Tiles(tiles::Args),
+    Imagery(imagery::Args),
     Synth(synth::Args),
 }
 
@@ -54,6 +56,7 @@ pub fn main() -> ExitCode {
         cli.verbosity.install();
         match cli.command {
             Command::Tiles(args) => tiles::run(args),
+            Command::Imagery(args) => imagery::run(args),
             Command::Run(args) => run::run(*args),
             Command::Status(args) => status::run(args),
             Command::Synth(args) => synth::run(args),

@@ -10,6 +10,7 @@ pub mod folder;
 pub mod mbtiles;
 mod open;
 mod options;
+pub mod probe;
 #[cfg(feature = "gdal")]
 pub mod raster;
 pub mod synthetic;
@@ -42,6 +43,11 @@ pub trait ImagerySource: Send + Sync {
 
     /// What asking this source costs, or `None` for imagery on this machine.
     fn cost(&self) -> Option<RequestCost> {
+        None
+    }
+
+    /// When the imagery was taken, in the source's own words, where one date holds for all of it.
+    fn captured(&self) -> Option<String> {
         None
     }
 

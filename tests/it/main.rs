@@ -3,6 +3,7 @@ mod area;
 mod cover_golden;
 mod exports;
 mod onnx_models;
+mod probe;
 mod program;
 #[cfg(feature = "gdal")]
 mod raster;

@@ -144,12 +144,6 @@ impl RasterSource {
         })
     }
 
-    /// When the file says that it was taken: a date as the file writes it.
-    #[must_use]
-    pub fn date(&self) -> Option<&str> {
-        self.date.as_deref()
-    }
-
     /// Takes an idle handle of this zoom, or opens one.
     fn warper(&self, zoom: u8) -> Result<Warper, ImageryError> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -177,6 +171,10 @@ impl ImagerySource for RasterSource {
         }
         let cores = thread::available_parallelism().map_or(1, usize::from);
         cores.div_ceil(2).clamp(1, LOCAL_UNITS_MAX)
+    }
+
+    fn captured(&self) -> Option<String> {
+        self.date.clone()
     }
 
     fn fetch(&self, unit: &WorkUnit, emit: &mut Emit<'_>) -> Result<(), ImageryError> {

@@ -8,6 +8,7 @@ mod config;
 mod error;
 mod export;
 pub mod imagery_args;
+mod model;
 mod model_args;
 mod run;
 mod status;
@@ -38,6 +39,7 @@ enum Command {
     Status(status::Args),
     Export(export::Args),
     Tiles(tiles::Args),
+    Model(model::Args),
     Synth(synth::Args),
 }
 
@@ -54,6 +56,7 @@ pub fn main() -> ExitCode {
             Command::Tiles(args) => tiles::run(args),
             Command::Run(args) => run::run(*args),
             Command::Status(args) => status::run(args),
+            Command::Model(args) => model::run(args),
             Command::Synth(args) => synth::run(args),
             Command::Export(args) => export::run(args),
         }

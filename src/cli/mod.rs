@@ -10,6 +10,7 @@ mod eval;
 mod export;
 mod imagery;
 pub mod imagery_args;
+mod model;
 mod model_args;
 mod run;
 mod status;
@@ -42,6 +43,7 @@ enum Command {
     Eval(eval::Args),
     Tiles(tiles::Args),
     Imagery(imagery::Args),
+    Model(model::Args),
     Synth(synth::Args),
 }
 
@@ -59,6 +61,7 @@ pub fn main() -> ExitCode {
             Command::Imagery(args) => imagery::run(args),
             Command::Run(args) => run::run(*args),
             Command::Status(args) => status::run(args),
+            Command::Model(args) => model::run(args),
             Command::Synth(args) => synth::run(args),
             Command::Export(args) => export::run(args),
             Command::Eval(args) => eval::run(args),

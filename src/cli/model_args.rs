@@ -8,8 +8,8 @@ use super::CliError;
 use crate::predict::{
     Model, PredictError,
     onnx::{
-        Activation, AdaptationFlags, Combine, DeviceChoice, Fit, Layout, NamedPreprocess,
-        OnnxModel, Preprocess, Settings,
+        Activation, AdaptationFlags, Combine, DeviceChoice, Fit, Inspection, Layout,
+        NamedPreprocess, OnnxModel, Preprocess, Settings, inspect_embedded, inspect_file,
     },
 };
 
@@ -138,6 +138,21 @@ impl ModelArgs {
             OnnxModel::from_file(Path::new(name), &settings)
         };
         loaded.map_err(with_hint)
+    }
+
+    /// Looks into the model without insisting that it runs.
+    ///
+    /// # Errors
+    /// When it is no model, or ONNX Runtime or the device cannot be used: with a hint.
+    pub fn inspect(&self) -> Result<Inspection, CliError> {
+        let name = self.name()?;
+        let settings = self.settings();
+        let inspection = if name == DEMO_MODEL {
+            inspect_embedded("demo (built in)", DEMO_MODEL_BYTES, &settings)
+        } else {
+            inspect_file(Path::new(name), &settings)
+        };
+        inspection.map_err(with_hint)
     }
 
     /// The one model named.

@@ -2,8 +2,7 @@
 
 use std::{
     fmt::Write as _,
-    fs::File,
-    io::{self, Read},
+    fs,
     num::NonZero,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
@@ -19,6 +18,7 @@ use super::{
     contract::{Contract, Training},
     device::{Device, DeviceChoice, processor},
     engine::{Answers, Engine, Source, open_session, signature},
+    graph::{self, GraphFacts},
     library::{self, Library},
     plan::{Plan, Signature},
     score::ScoreRule,
@@ -69,12 +69,14 @@ impl OnnxModel {
     /// answers to its canary tiles are not those recorded.
     pub fn from_file(path: &Path, settings: &Settings) -> Result<Self, PredictError> {
         let name = path.display().to_string();
-        let unreadable = |source| PredictError::Read {
+        let file = fs::read(path).map_err(|source| PredictError::Read {
             model: name.clone(),
             source,
-        };
-        let checksum = sha256(&mut File::open(path).map_err(unreadable)?).map_err(unreadable)?;
-        Self::load(&name, Source::File(path.to_owned()), checksum, settings)
+        })?;
+        let described = Described::of(&name, &file)?;
+        // ONNX Runtime reads the file itself; holding it as well would cost a model's memory.
+        drop(file);
+        Self::load(&name, Source::File(path.to_owned()), described, settings)
     }
 
     /// Loads a model that is built into the program.
@@ -86,16 +88,17 @@ impl OnnxModel {
         bytes: &'static [u8],
         settings: &Settings,
     ) -> Result<Self, PredictError> {
-        let checksum = hexadecimal(&Sha256::digest(bytes));
-        Self::load(name, Source::Embedded(bytes), checksum, settings)
+        let described = Described::of(name, bytes)?;
+        Self::load(name, Source::Embedded(bytes), described, settings)
     }
 
     fn load(
         name: &str,
         source: Source,
-        checksum: String,
+        described: Described,
         settings: &Settings,
     ) -> Result<Self, PredictError> {
+        let Described { checksum, facts } = described;
         let library = library::load(settings.library.as_deref())?;
         let (session, device) = open_on(name, &source, &library, settings.device)?;
         let signature = signature(&session);
@@ -147,7 +150,16 @@ impl OnnxModel {
             }
             None => {
                 engine.run(&built_in_tiles(), &mut answers)?;
-                rule_of_flags(&name, &answers, &settings.adaptation)?
+                let maker = signature
+                    .outputs
+                    .get(plan.scores)
+                    .and_then(|output| facts.makers.get(&output.name));
+                rule_of_flags(
+                    &name,
+                    &answers,
+                    maker.map(String::as_str),
+                    &settings.adaptation,
+                )?
             }
         };
 
@@ -162,9 +174,10 @@ impl OnnxModel {
                 .collect(),
             classes,
             default_threshold: contract.as_ref().and_then(|contract| contract.threshold),
-            precision: contract
-                .as_ref()
-                .and_then(|contract| contract.precision.clone()),
+            precision: match &contract {
+                Some(contract) => contract.precision.clone(),
+                None => facts.precision.map(str::to_owned),
+            },
             adaptation: contract
                 .is_none()
                 .then(|| adaptation(&plan, &settings.adaptation, &rule)),
@@ -270,7 +283,10 @@ fn open_on(
     }
 }
 
-fn read_contract(name: &str, session: &Session) -> Result<Option<Contract>, PredictError> {
+pub(super) fn read_contract(
+    name: &str,
+    session: &Session,
+) -> Result<Option<Contract>, PredictError> {
     let metadata = session.metadata().map_err(|source| PredictError::Engine {
         model: name.to_owned(),
         doing: "read its metadata",
@@ -284,6 +300,7 @@ fn read_contract(name: &str, session: &Session) -> Result<Option<Contract>, Pred
 fn rule_of_flags(
     name: &str,
     answers: &Answers,
+    maker: Option<&str>,
     flags: &AdaptationFlags,
 ) -> Result<(ScoreRule, Vec<String>), PredictError> {
     let unless = |reason: String, hint: &str| PredictError::Unusable {
@@ -311,11 +328,11 @@ fn rule_of_flags(
         positives(columns, &classes, flags).map_err(|(reason, hint)| unless(reason, &hint))?;
     let activation = flags.activation.ok_or_else(|| {
         unless(
-            "the file does not say whether its outputs are probabilities".into(),
-            "--model-activation none if they are, softmax or sigmoid if they are logits",
+            "nothing says whether its outputs are probabilities".into(),
+            activation_flag(maker),
         )
     })?;
-    check_activation(answers, activation).map_err(|(reason, hint)| unless(reason, hint))?;
+    check_activation(answers, activation, maker).map_err(|(reason, hint)| unless(reason, hint))?;
     let combine = match (flags.combine, activation) {
         (Some(combine), _) => combine,
         (None, Activation::Softmax) => Combine::Sum,
@@ -380,11 +397,33 @@ fn positives(
     Ok(positives)
 }
 
-/// Whether answers to varied tiles can be what the flag says they are.
+/// The flag that fits what the graph ends in, for a person to confirm.
+pub(super) fn activation_flag(maker: Option<&str>) -> &'static str {
+    match maker {
+        Some("Softmax") => "--model-activation none, since its outputs come out of a Softmax",
+        Some("Sigmoid") => "--model-activation none, since its outputs come out of a Sigmoid",
+        _ => {
+            "--model-activation none if its outputs are probabilities, softmax or sigmoid if they \
+             are logits"
+        }
+    }
+}
+
+/// Whether the flag can be right, going by the graph's last operator and by answers to varied
+/// tiles.
 fn check_activation(
     answers: &Answers,
     activation: Activation,
+    maker: Option<&str>,
 ) -> Result<(), (String, &'static str)> {
+    if let (Some(maker @ ("Softmax" | "Sigmoid")), Activation::Softmax | Activation::Sigmoid) =
+        (maker, activation)
+    {
+        return Err((
+            format!("--model-activation is {activation}, but its outputs come out of a {maker}"),
+            "--model-activation none",
+        ));
+    }
     let in_range =
         |output: &f32| (-PROBABILITY_TOLERANCE..=1.0 + PROBABILITY_TOLERANCE).contains(output);
     match activation {
@@ -460,14 +499,40 @@ fn adaptation(plan: &Plan, flags: &AdaptationFlags, rule: &ScoreRule) -> String 
     text
 }
 
-fn sha256(file: &mut File) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hexadecimal(&hasher.finalize())),
-            read => hasher.update(&buffer[..read]),
+/// What a model's bytes say before an engine loads them.
+#[derive(Debug)]
+pub(super) struct Described {
+    pub(super) checksum: String,
+    pub(super) facts: GraphFacts,
+}
+
+impl Described {
+    /// # Errors
+    /// When the bytes are no ONNX model, or not all of one.
+    pub(super) fn of(name: &str, file: &[u8]) -> Result<Self, PredictError> {
+        let unusable = |reason: &str, hint: &str| PredictError::Unusable {
+            model: name.to_owned(),
+            reason: reason.to_owned(),
+            hint: Some(hint.to_owned()),
+        };
+        let facts = graph::read(file).ok_or_else(|| {
+            unusable(
+                "it is no ONNX file, or is cut short",
+                "the packager in python/ (hvmap-model) turns Keras models and SavedModels into \
+                 ONNX files",
+            )
+        })?;
+        // Its checksum would not change with its weights, and a run could go on with others.
+        if facts.external_weights {
+            return Err(unusable(
+                "some of its weights lie in other files, expected one file",
+                "in Python: onnx.save(onnx.load(\"model.onnx\"), \"whole.onnx\")",
+            ));
         }
+        Ok(Self {
+            checksum: hexadecimal(&Sha256::digest(file)),
+            facts,
+        })
     }
 }
 

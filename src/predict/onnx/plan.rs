@@ -30,6 +30,16 @@ pub struct Port {
 }
 
 impl Port {
+    /// Scores a tile, if this is an output of scores and the file says how many.
+    #[must_use]
+    pub fn columns(&self) -> Option<usize> {
+        match *self.shape.as_slice() {
+            [_] => Some(1),
+            [_, columns] => usize::try_from(columns).ok(),
+            _ => None,
+        }
+    }
+
     #[must_use]
     pub fn of(outlet: &Outlet) -> Self {
         let (element, shape) = match outlet.dtype() {
@@ -78,6 +88,16 @@ impl std::fmt::Display for Port {
 pub enum Element {
     U8,
     F32,
+}
+
+impl Element {
+    fn of(input: &Port) -> Option<Self> {
+        match input.element {
+            Some(TensorElementType::Uint8) => Some(Self::U8),
+            Some(TensorElementType::Float32) => Some(Self::F32),
+            _ => None,
+        }
+    }
 }
 
 /// How tiles go in and which outputs come back.
@@ -205,12 +225,8 @@ impl Plan {
                 "four dimensions: batch, height, width, channels in some order",
             );
         };
-        let element = match input.element {
-            Some(TensorElementType::Uint8) => Element::U8,
-            Some(TensorElementType::Float32) => Element::F32,
-            _ => {
-                return refusal.fatal(&format!("the input {input}"), "uint8 or float32 numbers");
-            }
+        let Some(element) = Element::of(input) else {
+            return refusal.fatal(&format!("the input {input}"), "uint8 or float32 numbers");
         };
         let layout = layout(refusal, input, flags.layout)?;
         let size_px = size_px(refusal, input, layout, flags)?;
@@ -227,6 +243,43 @@ impl Plan {
             attribution: None,
         })
     }
+}
+
+/// Every flag that a model still needs and that [`Plan::of_flags`] would ask for one at a time, as
+/// hints; empty where shapes and flags leave nothing open.
+#[must_use]
+pub fn missing_flags(signature: &Signature, flags: &AdaptationFlags) -> Vec<String> {
+    let refusal = Refusal { model: "" };
+    let mut hints = Vec::new();
+    let mut note = |error: PredictError| hints.extend(error.hint());
+    if let [input] = signature.inputs.as_slice()
+        && input.shape.len() == 4
+        && let Some(element) = Element::of(input)
+    {
+        let layout = layout(refusal, input, flags.layout).unwrap_or_else(|error| {
+            note(error);
+            Layout::Nhwc
+        });
+        if let Err(error) = size_px(refusal, input, layout, flags) {
+            note(error);
+        }
+        if let Err(error) = preprocess(refusal, input, element, flags.preprocess) {
+            note(error);
+        }
+    }
+    if let Err(error) = scores_output(refusal, signature, flags.output.as_deref()) {
+        note(error);
+    }
+    hints.dedup();
+    hints
+}
+
+/// The output that holds the scores, if flags and shapes agree on one.
+#[must_use]
+pub fn scores_port<'a>(signature: &'a Signature, flags: &AdaptationFlags) -> Option<&'a Port> {
+    scores_output(Refusal { model: "" }, signature, flags.output.as_deref())
+        .ok()
+        .map(|index| &signature.outputs[index])
 }
 
 /// Says no to a model, with what was got and what is expected.

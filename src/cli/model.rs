@@ -1,0 +1,290 @@
+//! `hvmap model`: what a model file is, whether it would run, and how fast.
+
+use std::{process::ExitCode, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{
+    AdaptationArgs, CliError, EXIT_FATAL, EngineArgs, ModelArgs,
+    terminal::{grouped, note},
+};
+use crate::predict::{
+    ModelInfo, bench,
+    onnx::{Contract, Fitness, Inspection, Port, built_in_tiles},
+};
+
+/// Look into a model file, or measure it
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Inspect(InspectArgs),
+    Bench(BenchArgs),
+}
+
+/// Say what a model takes and answers, and whether it would run
+///
+/// A model that would not run exits with 2 and names the flags that would make it run; give them
+/// here to try them.
+///
+/// Examples:
+///   hvmap model inspect tower.onnx
+///   hvmap model inspect resnet.onnx --model-preprocess torch --model-activation softmax --model-positives 1
+///   hvmap model inspect demo --json
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+struct InspectArgs {
+    /// An ONNX file, or `demo` for the built-in model
+    #[arg(value_name = "FILE")]
+    file: String,
+
+    /// One JSON object on standard output instead of text
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    engine: EngineArgs,
+
+    #[command(flatten)]
+    adaptation: AdaptationArgs,
+}
+
+/// Measure how many tiles a second a model classifies, fed from memory
+///
+/// This is the most that a run with the same flags can reach on this machine: decoding and
+/// fetching come on top.
+///
+/// Examples:
+///   hvmap model bench tower.onnx
+///   hvmap model bench demo --workers 1 --batch 8 --seconds 5
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+struct BenchArgs {
+    /// An ONNX file, or `demo` for the built-in model
+    #[arg(value_name = "FILE")]
+    file: String,
+
+    /// How long to measure
+    #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+
+    /// One JSON object on standard output instead of text
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    engine: EngineArgs,
+
+    #[command(flatten)]
+    adaptation: AdaptationArgs,
+}
+
+pub fn run(args: Args) -> Result<ExitCode, CliError> {
+    match args.command {
+        Command::Inspect(args) => inspect(args),
+        Command::Bench(args) => measure(args),
+    }
+}
+
+fn inspect(args: InspectArgs) -> Result<ExitCode, CliError> {
+    let model = ModelArgs {
+        models: vec![args.file],
+        engine: args.engine,
+        adaptation: args.adaptation,
+    };
+    let inspection = model.inspect()?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&as_json(&inspection))?);
+    } else {
+        print(&inspection);
+    }
+    Ok(match inspection.fitness {
+        Fitness::Runs(_) => ExitCode::SUCCESS,
+        Fitness::Refused { .. } => ExitCode::from(EXIT_FATAL),
+    })
+}
+
+fn measure(args: BenchArgs) -> Result<ExitCode, CliError> {
+    let model = ModelArgs {
+        models: vec![args.file],
+        engine: args.engine,
+        adaptation: args.adaptation,
+    }
+    .load()?;
+    let info = model.info();
+    note(format_args!(
+        "measuring {} for {} s on {}",
+        info.name, args.seconds, info.engine
+    ));
+    let rate = bench::bare_session(
+        model.as_ref(),
+        &built_in_tiles(),
+        Duration::from_secs(args.seconds),
+    )?;
+    if args.json {
+        let object = json!({
+            "model": info.name,
+            "checksum": info.checksum,
+            "engine": info.engine,
+            "workers": rate.workers,
+            "tiles": rate.tiles,
+            "tiles_per_s": rate.tiles_per_s,
+        });
+        println!("{}", serde_json::to_string_pretty(&object)?);
+    } else {
+        println!(
+            "{:.1} tiles/s: {} tiles with {} workers",
+            rate.tiles_per_s,
+            grouped(rate.tiles),
+            rate.workers
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One line of the text: a name and what is known.
+fn line(name: &str, value: impl std::fmt::Display) {
+    println!("{name:<12} {value}");
+}
+
+fn print(inspection: &Inspection) {
+    let Inspection {
+        facts, signature, ..
+    } = inspection;
+    line("model", &inspection.name);
+    line("sha256", &inspection.checksum);
+    let precision = match &inspection.contract {
+        Some(contract) => contract.precision.as_deref(),
+        None => facts.precision,
+    };
+    line(
+        "weights",
+        format_args!(
+            "{} numbers, {}, {} bytes on disk",
+            grouped(facts.parameters),
+            precision.unwrap_or("of unknown precision"),
+            grouped(inspection.bytes)
+        ),
+    );
+    if !facts.producer.is_empty() {
+        line("made by", &facts.producer);
+    }
+    for input in &signature.inputs {
+        line("input", input);
+    }
+    for output in &signature.outputs {
+        match facts.makers.get(&output.name) {
+            Some(maker) => line("output", format_args!("{output}, out of {maker}")),
+            None => line("output", output),
+        }
+    }
+    match &inspection.contract {
+        Some(contract) => print_contract(contract),
+        None => line("packaged", "no: flags have to say what its file does not"),
+    }
+    match &inspection.fitness {
+        Fitness::Runs(info) => print_info(info),
+        Fitness::Refused { reason, hints } => {
+            line("runs", format_args!("no: {reason}"));
+            for hint in hints.iter().flat_map(|hint| hint.lines()) {
+                line("", hint);
+            }
+        }
+    }
+}
+
+fn print_contract(contract: &Contract) {
+    let attribution = match &contract.attribution {
+        Some(map) => format!("{} × {} cells", map.columns_px.len(), map.rows_px.len()),
+        None => "none".into(),
+    };
+    let canaries = match &contract.canaries {
+        Some(canaries) => format!("{} within {}", canaries.scores.len(), canaries.tolerance),
+        None => "none".into(),
+    };
+    line("packaged", "yes");
+    line("classes", contract.classes.join(", "));
+    line("activation", contract.activation);
+    line("trained on", contract.training.name());
+    line("attribution", attribution);
+    line("canaries", canaries);
+    if let Some(licence) = &contract.licence {
+        line("licence", licence);
+    }
+    if let Some(source) = &contract.source_sha256 {
+        line("made from", format_args!("sha256 {source}"));
+    }
+    if let Some(parity) = &contract.parity {
+        line("parity", parity);
+    }
+}
+
+fn print_info(info: &ModelInfo) {
+    line("positives", info.positives.join(", "));
+    if let Some(threshold) = info.default_threshold {
+        line("threshold", threshold);
+    }
+    if let Some(adaptation) = &info.adaptation {
+        line("adaptation", adaptation);
+    }
+    line("engine", &info.engine);
+    line("runs", "yes");
+}
+
+fn as_json(inspection: &Inspection) -> Value {
+    let port = |port: &Port| {
+        json!({ "name": port.name, "type": port.element_name(), "shape": port.shape })
+    };
+    let ports = |ports: &[Port]| ports.iter().map(port).collect::<Vec<_>>();
+    let facts = &inspection.facts;
+    let contract = inspection.contract.as_ref().map(|contract| {
+        json!({
+            "classes": contract.classes,
+            "positives": contract.positives.iter().map(|&column| &contract.classes[column]).collect::<Vec<_>>(),
+            "activation": contract.activation.name(),
+            "threshold": contract.threshold,
+            "precision": contract.precision,
+            "training": contract.training.name(),
+            "source_sha256": contract.source_sha256,
+            "licence": contract.licence,
+            "attribution": contract.attribution.as_ref().map(|map| json!({
+                "columns_px": map.columns_px,
+                "rows_px": map.rows_px,
+            })),
+            "canaries": contract.canaries.as_ref().map(|canaries| json!({
+                "count": canaries.scores.len(),
+                "tolerance": canaries.tolerance,
+            })),
+            "parity": contract.parity,
+        })
+    });
+    let mut object = json!({
+        "name": inspection.name,
+        "checksum": inspection.checksum,
+        "bytes": inspection.bytes,
+        "parameters": facts.parameters,
+        "precision": facts.precision,
+        "producer": facts.producer,
+        "opset": facts.opset,
+        "inputs": ports(&inspection.signature.inputs),
+        "outputs": ports(&inspection.signature.outputs),
+        "packaged": contract,
+    });
+    match &inspection.fitness {
+        Fitness::Runs(info) => {
+            object["runs"] = true.into();
+            object["engine"] = info.engine.as_str().into();
+            object["adaptation"] = json!(info.adaptation);
+        }
+        Fitness::Refused { reason, hints } => {
+            object["runs"] = false.into();
+            object["reason"] = reason.as_str().into();
+            object["hints"] = json!(hints);
+        }
+    }
+    object
+}

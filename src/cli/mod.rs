@@ -8,8 +8,10 @@ mod config;
 mod error;
 mod export;
 pub mod imagery_args;
+mod ledger_trouble;
 mod model_args;
 mod run;
+mod simulate;
 mod status;
 mod synth;
 mod terminal;
@@ -38,6 +40,7 @@ enum Command {
     Status(status::Args),
     Export(export::Args),
     Tiles(tiles::Args),
+    Simulate(simulate::Args),
     Synth(synth::Args),
 }
 
@@ -54,6 +57,7 @@ pub fn main() -> ExitCode {
             Command::Tiles(args) => tiles::run(args),
             Command::Run(args) => run::run(*args),
             Command::Status(args) => status::run(args),
+            Command::Simulate(args) => simulate::run(args),
             Command::Synth(args) => synth::run(args),
             Command::Export(args) => export::run(args),
         }

@@ -16,7 +16,7 @@ mod file;
 mod geojson_file;
 #[cfg(feature = "gdal")]
 mod ogr_file;
-mod record;
+mod provenance;
 mod tile_list;
 mod warning;
 
@@ -27,7 +27,7 @@ pub use self::{
     buffer::Distance,
     error::{AreaError, Place},
     file::read_file,
-    record::{AreaRecord, Provenance},
+    provenance::Provenance,
     tile_list::{RowOrder, read_tiles},
     warning::AreaWarning,
 };
@@ -79,20 +79,5 @@ impl Area {
             });
         }
         Ok(cover)
-    }
-
-    /// What a manifest keeps of the area and its cover.
-    #[must_use]
-    pub fn record(&self, cover: &Cover) -> AreaRecord {
-        AreaRecord {
-            label: self.label.clone(),
-            source: self.provenance.source.clone(),
-            date: self.provenance.date.clone(),
-            coarseness: self.provenance.coarseness.clone(),
-            buffer_m: self.buffer.map(Distance::metres),
-            zoom: cover.zoom(),
-            tiles: cover.count(),
-            cover_digest: cover.digest(),
-        }
     }
 }

@@ -11,6 +11,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 use super::{CliError, OrHint, terminal};
 use crate::{
     area::{self, Area, AreaError, AreaWarning, Distance, RowOrder},
+    ledger::AreaRecord,
     tiles::{Bounds, Cover, TilesError, ZOOM_MAX},
 };
 
@@ -147,6 +148,21 @@ pub fn announce(area: &Area) {
             AreaWarning::Boundary { .. } => terminal::note(format_args!("note: {warning}")),
             _ => terminal::warn(warning),
         }
+    }
+}
+
+/// What a run's manifest keeps of an area.
+#[must_use]
+pub fn record(area: &Area, cover: &Cover) -> AreaRecord {
+    let source = match area.buffer {
+        Some(margin) => format!("{}, widened by {margin}", area.provenance),
+        None => area.provenance.to_string(),
+    };
+    AreaRecord {
+        label: area.label.clone(),
+        source,
+        tiles: cover.count(),
+        digest: cover.digest(),
     }
 }
 

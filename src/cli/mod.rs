@@ -10,9 +10,11 @@ mod eval;
 mod export;
 mod imagery;
 pub mod imagery_args;
+mod ledger_trouble;
 mod model;
 mod model_args;
 mod run;
+mod simulate;
 mod status;
 mod synth;
 mod terminal;
@@ -44,6 +46,7 @@ enum Command {
     Tiles(tiles::Args),
     Imagery(imagery::Args),
     Model(model::Args),
+    Simulate(simulate::Args),
     Synth(synth::Args),
 }
 
@@ -62,6 +65,7 @@ pub fn main() -> ExitCode {
             Command::Run(args) => run::run(*args),
             Command::Status(args) => status::run(args),
             Command::Model(args) => model::run(args),
+            Command::Simulate(args) => simulate::run(args),
             Command::Synth(args) => synth::run(args),
             Command::Export(args) => export::run(args),
             Command::Eval(args) => eval::run(args),

@@ -236,9 +236,7 @@ fn print_info(info: &ModelInfo) {
 }
 
 fn as_json(inspection: &Inspection) -> Value {
-    let port = |port: &Port| {
-        json!({ "name": port.name, "type": port.element_name(), "shape": port.shape })
-    };
+    let port = |port: &Port| json!({ "name": port.name, "type": port.element_name(), "shape": port.shape });
     let ports = |ports: &[Port]| ports.iter().map(port).collect::<Vec<_>>();
     let facts = &inspection.facts;
     let contract = inspection.contract.as_ref().map(|contract| {

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use super::{CliError, run::Report};
+use super::{CliError, ledger_trouble, run::Report};
 use crate::{
     detections::{Detections, DetectionsError},
     ledger::LedgerReader,
@@ -27,7 +27,7 @@ pub struct Args {
 /// # Errors
 /// When the folder holds no run, or its ledger cannot be read.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
-    let ledger = LedgerReader::open(&args.dir)?;
+    let ledger = LedgerReader::open(&args.dir).map_err(ledger_trouble::explain)?;
     let manifest = ledger.manifest()?;
     let mut counts = ledger.counts(manifest.area.tiles)?;
     let detections = Detections::of(&ledger)?;

@@ -16,6 +16,7 @@ mod drive;
 mod error;
 mod executor;
 mod local;
+mod simulated;
 #[cfg(test)]
 mod tests;
 
@@ -23,3 +24,4 @@ pub use drive::{Drive, Ending, Progress, Recording};
 pub use error::PipelineError;
 pub use executor::Executor;
 pub use local::{Local, LocalOptions, Stages};
+pub use simulated::{Simulated, SimulatedDetector};

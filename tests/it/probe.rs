@@ -82,7 +82,11 @@ fn look(source: &dyn ImagerySource) -> Probe {
 }
 
 fn count(probe: &Probe, finding: &Finding) -> usize {
-    probe.tiles.iter().filter(|tile| tile.finding == *finding).count()
+    probe
+        .tiles
+        .iter()
+        .filter(|tile| tile.finding == *finding)
+        .count()
 }
 
 #[test]
@@ -95,7 +99,15 @@ fn a_good_source_is_real_and_its_rows_are_right() {
 #[test]
 fn rows_counted_from_the_other_end_are_told_by_their_seams() {
     let world = synthetic();
-    let flipped = answering(|tile| drawn(&world, TileCoord { y: tile.tms_y(), ..tile }));
+    let flipped = answering(|tile| {
+        drawn(
+            &world,
+            TileCoord {
+                y: tile.tms_y(),
+                ..tile
+            },
+        )
+    });
     assert_eq!(look(&flipped).row_order, RowOrderFinding::Flipped);
 }
 
@@ -104,8 +116,15 @@ fn an_area_that_exists_only_under_flipped_rows_is_told() {
     let world = synthetic();
     let cover = cover();
     let flipped = answering(|tile| {
-        let meant = TileCoord { y: tile.tms_y(), ..tile };
-        if cover.contains(meant) { drawn(&world, meant) } else { Fetched::NoImagery }
+        let meant = TileCoord {
+            y: tile.tms_y(),
+            ..tile
+        };
+        if cover.contains(meant) {
+            drawn(&world, meant)
+        } else {
+            Fetched::NoImagery
+        }
     });
     let probe = look(&flipped);
     assert_eq!(count(&probe, &Finding::NoImagery), 12);
@@ -124,7 +143,11 @@ fn one_image_at_several_places_is_a_placeholder() {
         other => panic!("{other:?}"),
     };
     let source = answering(|tile| {
-        if tile.x % 2 == 0 { Fetched::Payload(sorry.clone()) } else { drawn(&world, tile) }
+        if tile.x % 2 == 0 {
+            Fetched::Payload(sorry.clone())
+        } else {
+            drawn(&world, tile)
+        }
     });
     let probe = look(&source);
     for tile in &probe.tiles {
@@ -161,12 +184,23 @@ fn hvmap(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
         .output()
         .unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
 }
 
 const PROBE: [&str; 9] = [
-    "imagery", "probe", "synthetic:1", "--bbox", "12.44,43.93,12.47,43.95", "--zoom", "18",
-    "--count", "6",
+    "imagery",
+    "probe",
+    "synthetic:1",
+    "--bbox",
+    "12.44,43.93,12.47,43.95",
+    "--zoom",
+    "18",
+    "--count",
+    "6",
 ];
 
 #[test]
@@ -174,7 +208,11 @@ fn the_command_prints_a_table_and_writes_the_sheet() {
     let folder = TempDir::new().unwrap();
     let (code, table, errors) = hvmap(folder.path(), &PROBE);
     assert_eq!(code, Some(0), "{errors}");
-    assert_eq!(table.lines().filter(|line| line.starts_with("18/")).count(), 6, "{table}");
+    assert_eq!(
+        table.lines().filter(|line| line.starts_with("18/")).count(),
+        6,
+        "{table}"
+    );
     assert!(table.contains("row order: "), "{table}");
     assert!(errors.contains("contact sheet: probe.png"), "{errors}");
     assert!(folder.path().join("probe.png").is_file());

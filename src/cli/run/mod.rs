@@ -19,11 +19,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use args::Args;
+pub use args::{Args, ScanName};
 pub use report::Report;
 
 use self::{plan::Plan, progress::ProgressLine};
-use super::{CliError, EXIT_FAILED_TILES, EXIT_INTERRUPTED, terminal};
+use super::{CliError, EXIT_FAILED_TILES, EXIT_INTERRUPTED, ledger_trouble, terminal};
 use crate::{
     export::{self, ExportRequest, Format, IfExists},
     ledger::{Ledger, LedgerError, RunLock},
@@ -59,7 +59,7 @@ fn start(args: &Args, plan: &Plan) -> Result<u8, CliError> {
     std::fs::create_dir_all(&plan.out).map_err(|error| {
         CliError::from(error).context(format!("cannot make the folder {}", plan.out.display()))
     })?;
-    let _lock = RunLock::take(&plan.out).map_err(ledger_trouble)?;
+    let _lock = RunLock::take(&plan.out).map_err(ledger_trouble::explain)?;
     let mut ledger = open_ledger(plan)?;
     let stop = stop_flag()?;
     if let Some(address) = args.process.metrics {
@@ -167,10 +167,10 @@ fn start(args: &Args, plan: &Plan) -> Result<u8, CliError> {
 fn open_ledger(plan: &Plan) -> Result<Ledger, CliError> {
     let mut ledger = match Ledger::open(&plan.out) {
         Err(LedgerError::NoRun { .. }) => {
-            Ledger::create(&plan.out, &plan.manifest).map_err(ledger_trouble)?
+            Ledger::create(&plan.out, &plan.manifest).map_err(ledger_trouble::explain)?
         }
         opened => {
-            let ledger = opened.map_err(ledger_trouble)?;
+            let ledger = opened.map_err(ledger_trouble::explain)?;
             plan.refuse_differences(&ledger.reader().manifest()?)?;
             let counts = ledger.reader().counts(plan.cover.count())?;
             terminal::note(format_args!(
@@ -184,7 +184,7 @@ fn open_ledger(plan: &Plan) -> Result<Ledger, CliError> {
     };
     let before = ledger
         .change_settings(&plan.settings)
-        .map_err(ledger_trouble)?;
+        .map_err(ledger_trouble::explain)?;
     if let Some(before) = before.filter(|before| before.engine != plan.settings.engine) {
         terminal::warn(format_args!(
             "this run was begun with {}, and goes on with {}: scores may differ in their last \
@@ -243,37 +243,9 @@ fn stop_flag() -> Result<&'static AtomicBool, CliError> {
     Ok(&STOP)
 }
 
-fn ledger_trouble(error: LedgerError) -> CliError {
-    let hint = match &error {
-        LedgerError::InUse { .. } => {
-            Some("wait for it, or give this run another folder with --out".to_owned())
-        }
-        LedgerError::Newer { .. } => {
-            Some("update hvmap, or start anew in another --out".to_owned())
-        }
-        LedgerError::NotALedger { .. } | LedgerError::Damaged { .. } => {
-            Some("move the file away, or start anew in another --out".to_owned())
-        }
-        error if error.is_disk_full() => {
-            Some("the disk is full; make room and run the same command again".to_owned())
-        }
-        LedgerError::Sqlite { .. } | LedgerError::File { .. } => Some(
-            "check that the folder can be written; what was committed before is safe, and the \
-             same command goes on from there"
-                .to_owned(),
-        ),
-        _ => None,
-    };
-    let error = CliError::from(error);
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
-}
-
 fn pipeline_trouble(error: PipelineError, plan: &Plan) -> CliError {
     match error {
-        PipelineError::Ledger(error) => ledger_trouble(error),
+        PipelineError::Ledger(error) => ledger_trouble::explain(error),
         error => CliError::from(error).hint(format!(
             "what was committed is safe; when the cause is mended, go on with\n  {}",
             plan.command_to_paste()

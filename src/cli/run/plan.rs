@@ -4,10 +4,9 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::{Args, args::ScanName, command_line, default_out};
 use crate::{
-    area::Area,
     cli::{CliError, DEMO_MODEL, area_args, terminal},
     imagery::ImagerySource,
-    ledger::{AreaRecord, ImageryRecord, Manifest, ModelRecord, SettingsRecord},
+    ledger::{ImageryRecord, Manifest, ModelRecord, SettingsRecord},
     predict::{Model, ModelInfo},
     tiles::{Cover, UNIT_TILES_MAX},
 };
@@ -72,7 +71,7 @@ impl Plan {
             .hint("what counts as a detection must be kept: lower --keep-threshold"));
         }
         let manifest = Manifest {
-            area: area_record(&area, &cover),
+            area: area_args::record(&area, &cover),
             zoom: args.zoom,
             imagery: ImageryRecord {
                 name: description.name.clone(),
@@ -213,15 +212,6 @@ fn threshold(args: &Args, info: &ModelInfo) -> Result<f32, CliError> {
              because almost all tiles hold no tower",
             )
         })
-}
-
-fn area_record(area: &Area, cover: &Cover) -> AreaRecord {
-    AreaRecord {
-        label: area.label.clone(),
-        source: area.provenance.to_string(),
-        tiles: cover.count(),
-        digest: cover.digest(),
-    }
 }
 
 fn model_record(info: &ModelInfo) -> ModelRecord {

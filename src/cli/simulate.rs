@@ -1,0 +1,298 @@
+//! `hvmap simulate`: a scan of a real area with known towers and a pretended detector.
+
+use std::{
+    collections::HashSet,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::atomic::AtomicBool,
+};
+
+use serde::Serialize;
+
+use super::{
+    CliError, OrHint,
+    area_args::{self, AreaArgs, parse_zoom},
+    ledger_trouble, terminal,
+};
+use crate::{
+    area::Area,
+    detections::read_truth,
+    ledger::{ImageryRecord, Ledger, LedgerError, Manifest, ModelRecord, RunLock, SettingsRecord},
+    pipeline::{Drive, Recording, Simulated, SimulatedDetector},
+    scan::Everything,
+    telemetry::Stage,
+    tiles::{Cover, TileCoord, UNIT_TILES_MAX, mercator},
+};
+
+/// Ask what a scan would find and miss, with known towers instead of imagery
+///
+/// A detector is pretended that hits a tile with a tower with the given recall and any other with
+/// the given false-positive rate, always the same way for the same tile and seed.
+///
+/// Example:
+///   hvmap simulate --country pakistan --zoom 18 --towers towers.geojson.gz --scan everything \
+///                  --recall 0.9 --false-positive-rate 0.001 --seed 1 --json
+#[derive(clap::Args, Clone, Debug)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    #[command(flatten)]
+    area: AreaArgs,
+
+    /// Zoom of the tiles
+    #[arg(short, long, default_value_t = 18, value_parser = parse_zoom)]
+    zoom: u8,
+
+    /// Known towers: GeoJSON, gzip allowed; points with power=tower, or all points if none has
+    /// `power`
+    #[arg(long, value_name = "FILE")]
+    towers: PathBuf,
+
+    /// In which order the area is visited
+    #[arg(long, value_enum, default_value_t = super::run::ScanName::Everything)]
+    scan: super::run::ScanName,
+
+    /// Probability that a tile with a tower is a hit
+    #[arg(long, value_name = "R", value_parser = probability)]
+    recall: f64,
+
+    /// Probability that a tile without one is a hit
+    #[arg(long, value_name = "F", value_parser = probability)]
+    false_positive_rate: f64,
+
+    /// Another seed, other errors
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+
+    /// Folder for the run's ledger; without it the ledger is thrown away
+    #[arg(short, long, value_name = "DIR")]
+    out: Option<PathBuf>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// The object of `simulate --json`.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    planned: u64,
+    visited: u64,
+    visited_fraction: f64,
+    /// Tiles of the area that hold a known tower.
+    truth_tiles: u64,
+    full_scan_true_positives: u64,
+    true_positives: u64,
+    recall_of_full_scan: f64,
+    full_scan_false_positives: u64,
+    false_positives: u64,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// When the area or the towers cannot be used, or the ledger cannot be written.
+pub fn run(args: Args) -> Result<ExitCode, CliError> {
+    let area = args.area.resolve()?;
+    let cover = area_args::cover(&area, args.zoom)?;
+    area_args::announce(&area);
+    let detector = SimulatedDetector {
+        positives: tower_tiles(&args.towers, &cover)?,
+        recall: args.recall,
+        false_positive_rate: args.false_positive_rate,
+        seed: args.seed,
+    };
+    let thrown_away;
+    let out = match &args.out {
+        Some(out) => out.as_path(),
+        None => {
+            thrown_away = tempfile::tempdir()?;
+            thrown_away.path()
+        }
+    };
+    let ledger = scan(&args, &area, &cover, &detector, out)?;
+    let outcome = measure(&cover, &detector, &ledger)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&outcome)?);
+    } else {
+        print_table(&outcome);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The tiles of the cover that hold a tower; towers outside are counted and told.
+fn tower_tiles(path: &Path, cover: &Cover) -> Result<HashSet<TileCoord>, CliError> {
+    let towers = read_truth(path)?;
+    let mut outside = 0;
+    let mut tiles = HashSet::new();
+    for &(lon, lat) in &towers {
+        let tile = mercator::tile_at(lon, lat, cover.zoom());
+        if cover.contains(tile) {
+            tiles.insert(tile);
+        } else {
+            outside += 1;
+        }
+    }
+    if outside > 0 {
+        terminal::warn(format_args!(
+            "{} of {} towers in {} lie outside the area and are left out",
+            terminal::grouped(outside),
+            terminal::grouped(towers.len() as u64),
+            path.display()
+        ));
+    }
+    if tiles.is_empty() {
+        return Err(
+            CliError::new(format!("{} holds no tower inside the area", path.display()))
+                .hint("give towers of the same country, in longitude and latitude"),
+        );
+    }
+    Ok(tiles)
+}
+
+/// Scans into a ledger in `out`, which may hold part of the same scan.
+fn scan(
+    args: &Args,
+    area: &Area,
+    cover: &Cover,
+    detector: &SimulatedDetector,
+    out: &Path,
+) -> Result<Ledger, CliError> {
+    std::fs::create_dir_all(out)
+        .map_err(|error| CliError::from(error).context(format!("cannot make {}", out.display())))?;
+    let _lock = RunLock::take(out).map_err(ledger_trouble::explain)?;
+    let manifest = manifest(args, area, cover);
+    let mut ledger = match Ledger::open(out) {
+        Err(LedgerError::NoRun { .. }) => Ledger::create(out, &manifest),
+        opened => opened,
+    }
+    .map_err(ledger_trouble::explain)?;
+    let recorded = ledger.reader().manifest()?;
+    if let Some(difference) = recorded.differences(&manifest).first() {
+        return Err(CliError::new(format!(
+            "{} holds a run with other settings: {} is {} there and {} here",
+            out.display(),
+            difference.setting,
+            difference.recorded,
+            difference.asked
+        )))
+        .or_hint(|| "give this simulation another folder with --out".to_owned());
+    }
+    ledger.change_settings(&SettingsRecord {
+        scan: "everything".to_owned(),
+        scan_settings: serde_json::json!({}),
+        engine: "simulated".to_owned(),
+        rate: None,
+    })?;
+    let drive = Drive {
+        ledger: &mut ledger,
+        recording: Recording::First,
+        threshold: manifest.threshold,
+        stop: &AtomicBool::new(false),
+        record: &Stage::new("record"),
+        observe: &mut |_| {},
+    };
+    let mut strategy = match args.scan {
+        super::run::ScanName::Everything => {
+            Everything::new(cover.blocks(), cover.count(), UNIT_TILES_MAX)
+        }
+    };
+    drive.run(&mut strategy, &mut Simulated::new(detector.clone()))?;
+    Ok(ledger)
+}
+
+/// A manifest that says what the detector is in place of a model.
+fn manifest(args: &Args, area: &Area, cover: &Cover) -> Manifest {
+    let detector = format!(
+        "simulated, recall {}, false-positive rate {}, seed {}",
+        args.recall, args.false_positive_rate, args.seed
+    );
+    Manifest {
+        area: area_args::record(area, cover),
+        zoom: args.zoom,
+        imagery: ImageryRecord {
+            name: format!("simulated from {}", args.towers.display()),
+            attribution: "SYNTHETIC – simulated, no imagery was looked at".to_owned(),
+            terms: None,
+            synthetic: true,
+        },
+        model: ModelRecord {
+            name: detector.clone(),
+            checksum: detector,
+            classes: vec!["negative".to_owned(), "tower".to_owned()],
+            positives: vec!["tower".to_owned()],
+            precision: None,
+            adaptation: None,
+            trained_on_synthetic: true,
+            attribution_columns_px: None,
+            attribution_rows_px: None,
+        },
+        threshold: 0.5,
+        keep_threshold: 0.5,
+        keep_payloads: false,
+        unit_tiles_max: UNIT_TILES_MAX,
+    }
+}
+
+fn measure(
+    cover: &Cover,
+    detector: &SimulatedDetector,
+    ledger: &Ledger,
+) -> Result<Outcome, CliError> {
+    let (mut true_positives, mut false_positives) = (0, 0);
+    ledger.reader().candidates_by_rank(0.5, |candidate| {
+        if detector.positives.contains(&candidate.tile) {
+            true_positives += 1;
+        } else {
+            false_positives += 1;
+        }
+        Ok::<_, LedgerError>(ControlFlow::Continue(()))
+    })?;
+    let full_scan_true_positives = count(detector.positives.iter().copied(), detector);
+    let full_scan_false_positives = count(cover.iter(), detector) - full_scan_true_positives;
+    let counts = ledger.reader().counts(cover.count())?;
+    Ok(Outcome {
+        planned: counts.planned(),
+        visited: counts.visited(),
+        visited_fraction: counts.visited() as f64 / counts.planned() as f64,
+        truth_tiles: detector.positives.len() as u64,
+        full_scan_true_positives,
+        true_positives,
+        recall_of_full_scan: true_positives as f64 / (full_scan_true_positives as f64).max(1.0),
+        full_scan_false_positives,
+        false_positives,
+    })
+}
+
+fn count(tiles: impl Iterator<Item = TileCoord>, detector: &SimulatedDetector) -> u64 {
+    tiles.filter(|&tile| detector.hits(tile)).count() as u64
+}
+
+fn print_table(outcome: &Outcome) {
+    use terminal::grouped;
+    println!("tiles planned       {:>14}", grouped(outcome.planned));
+    println!(
+        "tiles visited       {:>14}{:>9.2} %",
+        grouped(outcome.visited),
+        100.0 * outcome.visited_fraction
+    );
+    println!("tiles with a tower  {:>14}", grouped(outcome.truth_tiles));
+    println!(
+        "  found             {:>14}{:>9.2} % of a full scan's {}",
+        grouped(outcome.true_positives),
+        100.0 * outcome.recall_of_full_scan,
+        grouped(outcome.full_scan_true_positives)
+    );
+    println!(
+        "false positives     {:>14}           of a full scan's {}",
+        grouped(outcome.false_positives),
+        grouped(outcome.full_scan_false_positives)
+    );
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.0..=1.0).contains(&value) => Ok(value),
+        _ => Err("a probability is a number from 0 to 1".to_owned()),
+    }
+}

@@ -26,24 +26,6 @@ fn shared_data() -> Option<PathBuf> {
     parent.is_dir().then_some(parent)
 }
 
-fn polygons_of(path: &PathBuf) -> MultiPolygon<f64> {
-    let text = fs::read_to_string(path).unwrap();
-    let collection: geojson::FeatureCollection = text
-        .parse::<geojson::GeoJson>()
-        .unwrap()
-        .try_into()
-        .unwrap();
-    let mut polygons = Vec::new();
-    for feature in collection.features {
-        match geo::Geometry::try_from(feature.geometry.unwrap()).unwrap() {
-            geo::Geometry::Polygon(polygon) => polygons.push(polygon),
-            geo::Geometry::MultiPolygon(many) => polygons.extend(many),
-            other => panic!("not a polygon: {other:?}"),
-        }
-    }
-    MultiPolygon(polygons)
-}
-
 /// Small polygons and the tiles that `tests/data/covers/make.py` got for them from other tools.
 #[derive(Deserialize)]
 struct SmallCover {
@@ -80,8 +62,8 @@ fn covers_of_countries_agree_tile_for_tile_with_two_other_tools() {
         serde_json::from_str(&fs::read_to_string(data.join("cover-golden.json")).unwrap()).unwrap();
     for expected in golden.covers {
         let what = format!("{} at zoom {}", expected.file.display(), expected.zoom);
-        let polygons = polygons_of(&data.join(&expected.file));
-        let cover = Cover::from_polygons(&polygons, expected.zoom).unwrap();
+        let area = hvmap::area::read_file(&data.join(&expected.file), None).unwrap();
+        let cover = area.cover(expected.zoom).unwrap();
         assert_eq!(cover.count(), expected.tiles, "{what}");
         if let Some(sha256) = expected.sha256 {
             let mut hash = Sha256::new();

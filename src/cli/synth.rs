@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::CliError;
+use crate::imagery::synthetic::{StyleChoice, style_names};
 
 /// Write the synthetic world's truth, or labelled tiles of it for training
 #[derive(Debug, clap::Args)]
@@ -31,4 +32,15 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         Command::Truth(args) => truth::run(args),
         Command::Tiles(args) => tiles::run(&args),
     }
+}
+
+/// The style of a name, or the mosaic.
+fn style(name: Option<&str>) -> Result<StyleChoice, CliError> {
+    let Some(name) = name else {
+        return Ok(StyleChoice::Mosaic);
+    };
+    StyleChoice::named(name).ok_or_else(|| {
+        CliError::new(format!("unknown style {name:?}"))
+            .hint(format!("the styles are {}", style_names()))
+    })
 }

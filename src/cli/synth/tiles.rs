@@ -11,9 +11,9 @@ use std::{
 };
 
 use crate::{
-    cli::{CliError, OrHint, terminal},
+    cli::{CliError, terminal},
     image::{RgbTile, encode_jpeg},
-    imagery::synthetic::{Label, StyleChoice, World, style_names},
+    imagery::synthetic::{Label, World},
     tiles::{TileCoord, mercator},
 };
 
@@ -76,12 +76,7 @@ struct Sample {
 /// # Errors
 /// An unknown style, a folder that is not empty, or what went wrong in writing.
 pub fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let style = match &args.style {
-        Some(name) => {
-            StyleChoice::named(name).or_hint(|| format!("the styles are {}", style_names()))?
-        }
-        None => StyleChoice::Mosaic,
-    };
+    let style = super::style(args.style.as_deref())?;
     let occupied = fs::read_dir(&args.output).is_ok_and(|mut entries| entries.next().is_some());
     if occupied && !args.force {
         return Err(

@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use crate::{
     area::Shape,
     cli::{
-        CliError, OrHint,
+        CliError,
         area_args::{self, AreaArgs},
         terminal,
     },
-    imagery::synthetic::{ATTRIBUTION, LinePiece, StyleChoice, Tower, World, style_names},
+    imagery::synthetic::{ATTRIBUTION, LinePiece, Tower, World},
     tiles::{BlockCoord, Bounds, Cover, TileCoord, TileMask, mercator},
 };
 
@@ -60,12 +60,7 @@ pub struct Args {
 /// # Errors
 /// An area or style that does not exist, a file that does, or what went wrong in writing.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
-    let style = match &args.style {
-        Some(name) => {
-            StyleChoice::named(name).or_hint(|| format!("the styles are {}", style_names()))?
-        }
-        None => StyleChoice::Mosaic,
-    };
+    let style = super::style(args.style.as_deref())?;
     let area = args.area.resolve()?;
     area_args::announce(&area);
     let zoom = match &area.shape {

@@ -24,19 +24,13 @@ pub struct Spec {
 }
 
 impl StyleChoice {
-    /// The style of a name.
-    ///
-    /// # Errors
-    /// When there is no such style; the message lists them all.
-    pub fn named(name: &str) -> Result<Self, ImageryError> {
+    /// The style of a name, if there is one.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
         STYLES
             .iter()
             .find(|style| style.name == name)
             .map(Self::One)
-            .ok_or_else(|| ImageryError::InvalidSource {
-                origin: format!("style {name:?}"),
-                reason: format!("unknown style (expected one of {})", style_names()),
-            })
     }
 }
 
@@ -76,7 +70,7 @@ impl FromStr for Spec {
         })?;
         let style = match style {
             None => StyleChoice::Mosaic,
-            Some(name) => StyleChoice::named(name).map_err(|_| {
+            Some(name) => StyleChoice::named(name).ok_or_else(|| {
                 invalid(format!(
                     "unknown style {name:?} (expected one of {})",
                     style_names()

@@ -4,10 +4,11 @@ use std::{path::PathBuf, str::FromStr};
 
 use clap::{Args, ValueHint};
 
+use super::CliError;
 #[cfg(feature = "gdal")]
 use crate::imagery::raster::{RasterOptions, Stretch};
 use crate::imagery::{
-    BodyHash, HttpOptions, ImageryError, ImagerySource, Scheme, SourceOptions, open,
+    BodyHash, HttpOptions, ImagerySource, Scheme, SourceOptions, http::Timing, open,
 };
 
 /// Where the imagery comes from.
@@ -118,6 +119,7 @@ impl ImagerySettings {
                 no_imagery_headers: pairs(&self.no_imagery_headers),
                 no_imagery_hashes: self.no_imagery_hashes.clone(),
                 contact: self.contact.clone(),
+                timing: Timing::default(),
             },
             #[cfg(feature = "gdal")]
             raster: RasterOptions {
@@ -130,9 +132,16 @@ impl ImagerySettings {
     /// Opens a source with these settings.
     ///
     /// # Errors
-    /// As [`crate::imagery::open`].
-    pub fn open(&self, spec: &str) -> Result<Box<dyn ImagerySource>, ImageryError> {
-        open(spec, &self.options())
+    /// As [`crate::imagery::open`], with what to do about it.
+    pub fn open(&self, spec: &str) -> Result<Box<dyn ImagerySource>, CliError> {
+        open(spec, &self.options()).map_err(|error| {
+            let hint = error.hint();
+            let error = CliError::from(error);
+            match hint {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }
+        })
     }
 }
 

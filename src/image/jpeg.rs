@@ -33,6 +33,11 @@ pub(super) fn size(payload: &[u8]) -> Result<Size, ImageError> {
     frame.map(|frame| frame.size).ok_or(NO_FRAME)
 }
 
+/// Whether the markers lead to the end marker.
+pub(super) fn has_end(payload: &[u8]) -> bool {
+    walk(payload, |_| Walk::Continue).is_ok()
+}
+
 /// Decodes a whole JPEG of the expected size into `out`, RGB8, rows top-down.
 pub(super) fn decode(payload: &[u8], expected: Size, out: &mut [u8]) -> Result<(), ImageError> {
     let mut frame: Option<Frame> = None;

@@ -14,7 +14,7 @@ mod other_formats;
 pub(crate) mod test_images;
 
 pub use blank::{BLANK_TOLERANCE, is_blank};
-pub use decode::{Size, decode, decode_double, size_of};
+pub use decode::{Size, decode, decode_double, looks_whole, size_of};
 pub use encode::{encode_jpeg, encode_png};
 pub use error::ImageError;
 pub use format::Format;

@@ -28,6 +28,60 @@ pub enum ImageryError {
         zoom: u8,
         available: String,
     },
+    #[error("imagery {origin} refused {count} requests in a row (status {status})")]
+    Refused {
+        origin: String,
+        status: u16,
+        count: u32,
+    },
+    #[error("imagery {origin} has given no usable answer for {waited_s} s (last: {reason})")]
+    Unreachable {
+        origin: String,
+        waited_s: u64,
+        reason: String,
+    },
+    #[error("imagery cache {path} holds tiles of {found} (expected {expected})")]
+    CacheOfOther {
+        path: String,
+        found: String,
+        expected: String,
+    },
+    #[error("imagery cache {path} cannot be used")]
+    Cache {
+        path: String,
+        #[source]
+        source: rusqlite::Error,
+    },
+}
+
+impl ImageryError {
+    /// What a person may do about it, where that is not plain from the message.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::UnknownForm { .. } => Some(
+                "hvmap run --imagery synthetic:1 draws a world of its own; see --help for the \
+                 other forms",
+            ),
+            Self::Refused {
+                status: 401 | 403 | 407,
+                ..
+            } => Some(
+                "check the key and whether the provider's terms allow this use; what was fetched \
+                 is kept, and the same command goes on from there",
+            ),
+            Self::Refused { .. } => {
+                Some("open one tile's address in a browser to see what the server dislikes")
+            }
+            Self::Unreachable { .. } => Some(
+                "nothing is lost: run the same command again when the server is back, perhaps \
+                 with a lower --rate",
+            ),
+            Self::CacheOfOther { .. } => Some("name another --cache file for this source"),
+            Self::ZoomMissing { .. } => Some("choose a --zoom that the imagery has"),
+            _ => None,
+        }
+    }
 }
 
 /// The forms of `--imagery`, for messages.

@@ -5,8 +5,10 @@
 
 mod addressing;
 mod body_hash;
+mod cache;
 mod error;
 pub mod folder;
+pub mod http;
 pub mod mbtiles;
 mod open;
 mod options;

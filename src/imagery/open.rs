@@ -7,6 +7,7 @@ use super::raster::RasterSource;
 use super::{
     ImageryError, ImagerySource, SourceOptions,
     folder::FolderSource,
+    http::HttpSource,
     mbtiles::MbtilesSource,
     synthetic::{PREFIX, SyntheticSource},
 };
@@ -21,6 +22,9 @@ use super::{
 pub fn open(spec: &str, options: &SourceOptions) -> Result<Box<dyn ImagerySource>, ImageryError> {
     if spec.starts_with(PREFIX) {
         return Ok(Box::new(SyntheticSource::parse(spec)?));
+    }
+    if spec.starts_with("http://") || spec.starts_with("https://") {
+        return Ok(Box::new(HttpSource::open(spec, options)?));
     }
     let path = Path::new(spec);
     if path.is_dir() {

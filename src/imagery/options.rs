@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 #[cfg(feature = "gdal")]
 use super::raster::RasterOptions;
-use super::{BodyHash, SourceDescription};
+use super::{BodyHash, SourceDescription, http::Timing};
 
 /// Settings of a source, from the command line.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +49,8 @@ pub struct HttpOptions {
     pub no_imagery_hashes: Vec<BodyHash>,
     /// A web or mail address for the server's people, sent in `User-Agent`.
     pub contact: Option<String>,
+    /// Waits and limits.
+    pub timing: Timing,
 }
 
 impl SourceOptions {

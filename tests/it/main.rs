@@ -2,6 +2,7 @@
 mod area;
 mod cover_golden;
 mod exports;
+mod http_imagery;
 mod onnx_models;
 mod probe;
 mod program;
@@ -10,3 +11,4 @@ mod raster;
 mod run_command;
 mod tile_server;
 mod tiles_command;
+mod unruly_server;

@@ -246,10 +246,17 @@ fn stop_flag() -> Result<&'static AtomicBool, CliError> {
 fn pipeline_trouble(error: PipelineError, plan: &Plan) -> CliError {
     match error {
         PipelineError::Ledger(error) => ledger_trouble::explain(error),
-        error => CliError::from(error).hint(format!(
-            "what was committed is safe; when the cause is mended, go on with\n  {}",
-            plan.command_to_paste()
-        )),
+        error => {
+            let advice = match &error {
+                PipelineError::Imagery(error) => error.hint().map(|hint| format!("{hint}\n")),
+                _ => None,
+            };
+            CliError::from(error).hint(format!(
+                "{}what was committed is safe; when the cause is mended, go on with\n  {}",
+                advice.unwrap_or_default(),
+                plan.command_to_paste()
+            ))
+        }
     }
 }
 

@@ -273,7 +273,17 @@ fn without_imagery_and_model_the_program_says_what_to_type() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
-    insta::assert_snapshot!(stderr(&output), @"");
+    insta::assert_snapshot!(stderr(&output), @r#"
+    error: no imagery and no model are configured
+    hint: the demo draws its own imagery and brings a model that knows it:
+    hint:   hvmap run --country san-marino --zoom 18 --demo
+    hint: your own imagery and model:
+    hint:   hvmap run --country pakistan --zoom 18 --imagery imagery.mbtiles --model model.onnx
+    hint: or set them once in hvmap.toml, here or in ~/.config/hvmap:
+    hint:   [run]
+    hint:   imagery = "imagery.mbtiles"
+    hint:   model = "model.onnx"
+    "#);
 }
 
 #[test]

@@ -430,7 +430,7 @@ fn grid(width: u16, bytes: &[u8]) -> Option<AttributionGrid> {
         .map(|pair| f16::from_le_bytes([pair[0], pair[1]]))
         .collect();
     let height = cells.len().checked_div(usize::from(width))?;
-    (height > 0 && height * usize::from(width) * 2 == bytes.len()).then(|| AttributionGrid {
+    (height > 0 && height * usize::from(width) * 2 == bytes.len()).then_some(AttributionGrid {
         width,
         height: height as u16,
         cells,

@@ -37,7 +37,7 @@ use tokio::{
 };
 
 use super::{
-    Emit, Fetched, ImageryError, ImagerySource, SourceDescription, SourceOptions,
+    Emit, Fetched, ImageryError, ImagerySource, RequestCost, SourceDescription, SourceOptions,
     addressing::ImageSize, cache::Cache,
 };
 use crate::tiles::{BlockCoord, TileCoord, WorkUnit};
@@ -59,6 +59,8 @@ pub struct HttpSource {
     description: SourceDescription,
     shared: Arc<Shared>,
     connections: usize,
+    /// Requests a second at most, 0 for no limit.
+    rate: f64,
     /// What is known of the images' size: 0 nothing yet, 1 single, 2 double.
     size: AtomicU8,
     cache: Option<Cache>,
@@ -129,6 +131,7 @@ impl HttpSource {
             description,
             size: AtomicU8::new(if template.double { 2 } else { 0 }),
             connections,
+            rate,
             cache,
             shared: Arc::new(Shared {
                 client,
@@ -250,6 +253,16 @@ impl ImagerySource for HttpSource {
 
     fn concurrent_units(&self) -> usize {
         CONCURRENT_UNITS
+    }
+
+    fn cost(&self) -> Option<RequestCost> {
+        Some(RequestCost {
+            tiles_per_request: match self.size() {
+                Some(ImageSize::Double) => 4,
+                _ => 1,
+            },
+            requests_per_s: (self.rate > 0.0).then_some(self.rate),
+        })
     }
 
     fn fetch(&self, unit: &WorkUnit, emit: &mut Emit<'_>) -> Result<(), ImageryError> {

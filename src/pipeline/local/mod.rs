@@ -194,12 +194,16 @@ impl Executor for Local {
     fn submit(&mut self, unit: WorkUnit) -> Result<(), PipelineError> {
         self.pending
             .insert(unit.sequence, Assembly::new(unit.clone()));
-        let sent = self.units.as_ref().map(|units| units.send(unit));
+        let sent = self
+            .units
+            .as_ref()
+            .is_some_and(|units| units.send(unit).is_ok());
         // The fetching threads end early only after one of them has reported why.
-        if !matches!(sent, Some(Ok(()))) {
-            return Err(self.fatal_answer());
+        if sent {
+            Ok(())
+        } else {
+            Err(self.fatal_answer())
         }
-        Ok(())
     }
 
     fn next_outcome(&mut self, patience: Duration) -> Result<Option<BlockOutcome>, PipelineError> {

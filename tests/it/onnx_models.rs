@@ -217,7 +217,8 @@ fn a_packaged_model_takes_no_adapting_flags() {
 
 #[test]
 fn what_a_file_does_not_say_has_to_be_said_by_flags() {
-    let missing: [(&str, fn(&mut AdaptationFlags), &str); 3] = [
+    type Change = fn(&mut AdaptationFlags);
+    let missing: [(&str, Change, &str); 3] = [
         (
             "nchw_logits.onnx",
             |f| f.preprocess = None,
@@ -246,7 +247,7 @@ fn what_a_file_does_not_say_has_to_be_said_by_flags() {
 fn an_activation_that_cannot_be_right_is_refused() {
     let twice = adapted("nhwc_probabilities.onnx", logits(NamedPreprocess::Unit)).unwrap_err();
     assert!(
-        twice.to_string().contains("probabilities already"),
+        twice.to_string().contains("come out of a Softmax"),
         "{twice}"
     );
     let none = AdaptationFlags {

@@ -3,6 +3,12 @@
 //! stdout is data, stderr is for people. Each subcommand is one file with an `Args` struct and a
 //! `run` function that answers the exit code.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the one place that prints"
+)]
+
 pub mod area_args;
 mod config;
 mod error;

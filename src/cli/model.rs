@@ -157,10 +157,11 @@ fn print(inspection: &Inspection) {
     } = inspection;
     line("model", &inspection.name);
     line("sha256", &inspection.checksum);
-    let precision = match &inspection.contract {
-        Some(contract) => contract.precision.as_deref(),
-        None => facts.precision,
-    };
+    let precision = inspection
+        .contract
+        .as_ref()
+        .and_then(|contract| contract.precision.as_deref())
+        .or(facts.precision);
     line(
         "weights",
         format_args!(
@@ -218,7 +219,9 @@ fn print_contract(contract: &Contract) {
     if let Some(source) = &contract.source_sha256 {
         line("made from", format_args!("sha256 {source}"));
     }
-    if let Some(parity) = &contract.parity {
+    if let Some(parity) = &contract.parity
+        && parity != &json!({})
+    {
         line("parity", parity);
     }
 }

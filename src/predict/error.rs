@@ -45,8 +45,8 @@ pub enum PredictError {
     },
     /// The engine's answers to the canary tiles are not those that the packager recorded.
     #[error(
-        "model {model} gives wrong answers here: canary tile {tile} scores {got} for \
-         {class:?}, expected {expected} ± {tolerance} ({engine})"
+        "model {model} gives wrong answers here: canary tile {tile} scores {got:.6} for \
+         {class:?}, expected {expected:.6} ± {tolerance} ({engine})"
     )]
     Canary {
         model: String,
@@ -119,8 +119,9 @@ impl PredictError {
                     .into(),
             ),
             Self::DeviceUnavailable { .. } => Some(
-                "`make ort-gpu` gets the ONNX Runtime that knows CUDA; --device cpu runs without, \
-                 and --device auto takes CUDA where it works"
+                "`make ort-gpu` gets the ONNX Runtime that knows CUDA; it needs a driver, CUDA 13 \
+                 and cuDNN 9 on the machine\n\
+                 --device cpu runs without, and --device auto takes CUDA where it works"
                     .into(),
             ),
             _ => None,

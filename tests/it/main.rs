@@ -1,8 +1,12 @@
 //! The integration tests: one binary, one module a subject.
+
+#![allow(clippy::print_stderr, reason = "a test that skips itself says so")]
+
 mod area;
 mod cover_golden;
 mod exports;
 mod http_imagery;
+mod model_command;
 mod onnx_models;
 mod probe;
 mod program;

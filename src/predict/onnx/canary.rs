@@ -163,7 +163,7 @@ mod tests {
         let error = check(&[0.88, 0.12, 0.7, 0.3]).unwrap_err().to_string();
         assert!(error.contains("canary tile 1"), "{error}");
         assert!(
-            error.contains("\"none\", expected 0.2 ± 0.01") || error.contains("\"tower\""),
+            error.contains("\"none\", expected 0.200000 ± 0.01") || error.contains("\"tower\""),
             "{error}"
         );
     }

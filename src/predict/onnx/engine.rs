@@ -92,7 +92,13 @@ fn with_cuda(
     let provider = CUDA::default().with_device_id(i32::from(number));
     builder
         .with_execution_providers([provider.build().error_on_failure()])
-        .map_err(|error| unavailable(error.to_string()))
+        .map_err(|error| unavailable(in_short(&error.to_string())))
+}
+
+/// ONNX Runtime's message without the source lines, class names and codes in front of it.
+fn in_short(message: &str) -> String {
+    let told = message.rsplit(" : FAIL : ").next().unwrap_or(message);
+    told.lines().next().unwrap_or(told).trim().to_owned()
 }
 
 /// A session's inputs and outputs.
@@ -247,5 +253,32 @@ fn columns(shape: &[i64], tiles: usize) -> Option<usize> {
         [rows] if rows == tiles as i64 => Some(1),
         [rows, columns] if rows == tiles as i64 && columns > 0 => usize::try_from(columns).ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engines_message_is_cut_to_what_helps() {
+        let message = "/onnxruntime_src/provider_bridge_ort.cc:2043 onnxruntime::Provider& Get() \
+                       [ONNXRuntimeError] : 1 : FAIL : Failed to load library \
+                       libonnxruntime_providers_cuda.so with error: libcublasLt.so.13: cannot open\n\n";
+        assert_eq!(
+            in_short(message),
+            "Failed to load library libonnxruntime_providers_cuda.so with error: libcublasLt.so.13: \
+             cannot open"
+        );
+        assert_eq!(in_short("anything else"), "anything else");
+    }
+
+    #[test]
+    fn scores_have_to_be_one_row_a_tile() {
+        assert_eq!(columns(&[3], 3), Some(1));
+        assert_eq!(columns(&[3, 2], 3), Some(2));
+        for wrong in [&[2, 2][..], &[3, 0], &[3, 2, 1], &[]] {
+            assert_eq!(columns(wrong, 3), None, "{wrong:?}");
+        }
     }
 }

@@ -85,6 +85,7 @@ def summarise(path: Path, threshold: float) -> dict:
     towers = [row for row in rows if row["label"] == "tower"]
     others = [row for row in rows if row["label"] != "tower"]
     truth = np.array([row["label"] == "tower" for row in rows])
+    all_scores = np.array([float(row["score"]) for row in rows])
     summary = {
         "positives": len(towers),
         "negatives": len(others),
@@ -92,7 +93,8 @@ def summarise(path: Path, threshold: float) -> dict:
         "threshold": threshold,
         **share(towers, threshold, "recall"),
         **share(others, threshold, "false_positive_rate"),
-        **curves.summary(np.array([float(row["score"]) for row in rows]), truth),
+        **curves.summary(all_scores, truth),
+        "threshold_at_0.0002": float(f"{curves.recall_at(all_scores, truth, 2e-4)[1]:.7g}"),
         **distances(towers, threshold),
         "styles": {},
         "kinds_of_negatives": {

@@ -22,7 +22,7 @@ const WRITE_BUFFER_BYTES: usize = 1 << 18;
 /// between them.
 const LINE_BYTES_MAX: usize = 40;
 
-/// Lists the tiles that touch an area, or counts them
+/// List the tiles that touch an area, or count them
 ///
 /// Writes a line for each tile to stdout, row by row from the north-west. Where the outline comes
 /// from is told on stderr.

@@ -208,6 +208,7 @@ fn manifest(model: &dyn Model, cover: &Cover) -> Manifest {
             attribution: "SYNTHETIC".into(),
             terms: None,
             synthetic: true,
+            rules: Vec::new(),
         },
         model: ModelRecord {
             name: info.name.clone(),

@@ -64,6 +64,7 @@ fn manifest(units: u64) -> Manifest {
             attribution: "none".into(),
             terms: None,
             synthetic: true,
+            rules: Vec::new(),
         },
         model: ModelRecord {
             name: "made up".into(),

@@ -19,6 +19,8 @@ use toml::{Table, Value};
 use super::CliError;
 
 const FILE_NAME: &str = "hvmap.toml";
+/// The flags that name an area exclude each other, which defaults could not.
+const AREA_FLAGS: [&str; 4] = ["country", "area", "bbox", "tiles"];
 
 /// Puts the files' values into the command as defaults.
 pub fn apply(mut command: Command) -> Result<Command, CliError> {
@@ -88,6 +90,13 @@ impl TryMutSubcommand for Command {
                     .find(|argument| argument.get_long() == Some(flag))
                     .map(|argument| argument.get_id().clone());
                 match (id, texts(value)) {
+                    (Some(id), _) if AREA_FLAGS.contains(&id.as_str()) => {
+                        failure.get_or_insert(format!(
+                            "{}: --{flag} belongs on the command line, since it says what is \
+                             wanted this time",
+                            path.display()
+                        ));
+                    }
                     (Some(id), Some(values)) => {
                         subcommand =
                             subcommand.mut_arg(id, |argument| argument.default_values(values));

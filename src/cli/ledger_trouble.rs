@@ -14,6 +14,10 @@ pub fn explain(error: LedgerError) -> CliError {
             Some("move the file away, or start anew in another --out")
         }
         LedgerError::NoRun { .. } => Some("name the folder that was given to `hvmap run --out`"),
+        error if error.is_busy() => Some(
+            "another program has run.hvmap open for writing; close it there, and run the same \
+             command again",
+        ),
         error if error.is_disk_full() => {
             Some("the disk is full; make room and run the same command again")
         }

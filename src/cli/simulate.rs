@@ -215,6 +215,7 @@ fn manifest(args: &Args, area: &Area, cover: &Cover) -> Manifest {
             attribution: "SYNTHETIC – simulated, no imagery was looked at".to_owned(),
             terms: None,
             synthetic: true,
+            rules: Vec::new(),
         },
         model: ModelRecord {
             name: detector.clone(),

@@ -30,7 +30,7 @@ impl Verbosity {
     pub fn install(&self) {
         QUIET.store(self.quiet, Ordering::Relaxed);
         let level = match self.verbose {
-            0 => "error",
+            0 => "warn,ort=error",
             1 => "info,ort=warn",
             _ => "debug,ort=info,hyper=info,reqwest=info",
         };

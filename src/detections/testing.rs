@@ -47,6 +47,7 @@ impl Default for TestRun {
                     attribution: "© Example Imagery".into(),
                     terms: Some("https://example.org/terms".into()),
                     synthetic: false,
+                    rules: Vec::new(),
                 },
                 model: ModelRecord {
                     name: "hv_grid.onnx".into(),

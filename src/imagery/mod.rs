@@ -25,6 +25,7 @@ use bytes::Bytes;
 
 pub use body_hash::BodyHash;
 pub use error::{FORMS, ImageryError};
+pub use http::redacted;
 pub use open::open;
 pub use options::{HttpOptions, Scheme, SourceOptions};
 

@@ -23,7 +23,13 @@ pub struct Manifest {
 
 /// What is said about a run for people only: an area is its tiles and a model its content, under
 /// whatever name.
-const LABELS: [&str; 3] = ["area.label", "area.source", "model.name"];
+const LABELS: [&str; 5] = [
+    "area.label",
+    "area.source",
+    "imagery.attribution",
+    "imagery.terms",
+    "model.name",
+];
 
 /// The area as it was covered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +51,9 @@ pub struct ImageryRecord {
     pub attribution: String,
     pub terms: Option<String>,
     pub synthetic: bool,
+    /// What decides beside the name which answers count as imagery, sorted.
+    #[serde(default)]
+    pub rules: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -161,6 +170,7 @@ pub(crate) mod tests {
                 attribution: "SYNTHETIC".into(),
                 terms: None,
                 synthetic: true,
+                rules: Vec::new(),
             },
             model: ModelRecord {
                 name: "demo.onnx".into(),

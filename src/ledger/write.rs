@@ -104,6 +104,31 @@ impl Ledger {
         &self.reader
     }
 
+    /// Brings up to date what the manifest says for people only, such as an attribution that was
+    /// forgotten at first.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    ///
+    /// # Panics
+    /// When the manifest differs in more than that.
+    pub fn relabel(&mut self, manifest: &Manifest) -> Result<(), LedgerError> {
+        let recorded = self.reader.manifest()?;
+        assert!(
+            recorded.differences(manifest).is_empty(),
+            "a run's manifest never changes"
+        );
+        if recorded == *manifest {
+            return Ok(());
+        }
+        let text = serde_json::to_string(manifest)
+            .expect("a manifest holds only strings, numbers and lists");
+        self.transaction(|transaction| {
+            transaction.execute("UPDATE manifest SET manifest = ?1", [&text])
+        })?;
+        Ok(())
+    }
+
     /// Appends to the history of settings, if they differ from the last ones, and returns those.
     ///
     /// # Errors

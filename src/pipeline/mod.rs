@@ -1,8 +1,8 @@
 //! Wires the stages: scan ⇄ executor → ledger.
 //!
 //! In: a scan, an executor and a ledger. Out: a ledger in which every tile that was asked for has
-//! an outcome. Never: a tile lost between two stages. Only this module starts threads and joins
-//! stages by channels; every channel has a named bound.
+//! an outcome. Never: a tile lost between two stages. Only this module joins stages by
+//! channels; every channel has a named bound.
 //!
 //! ```text
 //! drive (one thread)                     Local: an executor on this machine

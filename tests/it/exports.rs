@@ -34,6 +34,7 @@ fn run_folder(folder: &Folder) -> String {
             attribution: "© Example, \"Imagery\"".into(),
             terms: None,
             synthetic: false,
+            rules: Vec::new(),
         },
         model: ModelRecord {
             name: "hv_grid.onnx".into(),

@@ -23,6 +23,8 @@ const AREA: &str = "--bbox=12.40,43.90,12.48,43.95";
 const SMALL_AREA: &str = "--bbox=12.40,43.90,12.41,43.905";
 /// Far more than a start of a run takes here, and an end to waiting should it hang.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a stalled server stalls.
+const STALL: Duration = Duration::from_secs(30);
 
 fn model() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/models/contract.onnx")
@@ -243,24 +245,63 @@ fn a_second_process_on_the_same_run_is_refused() {
 }
 
 #[test]
-fn an_interrupted_run_ends_soon_and_says_how_to_go_on() {
+fn an_interrupted_run_ends_soon_even_when_the_server_stalls_and_says_how_to_go_on() {
     let home = tempfile::tempdir().unwrap();
-    let server = TileServer::start(picture);
+    let served = std::sync::atomic::AtomicUsize::new(0);
+    let server = TileServer::start(move |tile| {
+        if served.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 1_500 {
+            std::thread::sleep(STALL);
+        }
+        picture(tile)
+    });
+    let run = home.path().join("run");
     let mut child = hvmap_run(home.path(), AREA, &server.template())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    wait_for_progress(&home.path().join("run"), &mut child, 0);
+    wait_for_progress(&run, &mut child, 0);
+    let interrupted = Instant::now();
     let status = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status()
         .unwrap();
     assert!(status.success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
-    let told = stderr(&output);
+    let ended = child.wait_with_output().unwrap();
+    assert!(
+        interrupted.elapsed() < STALL / 2,
+        "it waited for the server"
+    );
+    assert_eq!(ended.status.code(), Some(130), "{}", stderr(&ended));
+    let told = stderr(&ended);
     assert!(told.contains("go on with\n  hvmap run"), "{told}");
+    let counts: StateCounts = serde_json::from_value(report(&ended)).unwrap();
+    assert!(counts.scored > 0 && counts.not_visited > 0);
+
+    // A retry of the failures takes no tile that is merely unvisited, and says so.
+    let mut retry = hvmap_run(home.path(), AREA, &server.template());
+    retry.arg("--retry-failed");
+    let retried = output(retry);
+    assert_eq!(retried.status.code(), Some(0), "{}", stderr(&retried));
+    assert!(
+        stderr(&retried).contains("not visited yet"),
+        "{}",
+        stderr(&retried)
+    );
+}
+
+#[test]
+fn there_is_nothing_to_retry_where_no_run_is() {
+    let home = tempfile::tempdir().unwrap();
+    let mut retry = hvmap_run(home.path(), SMALL_AREA, "synthetic:7");
+    retry.arg("--retry-failed");
+    let refused = output(retry);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        stderr(&refused).contains("there is no run in run"),
+        "{}",
+        stderr(&refused)
+    );
 }
 
 #[test]

@@ -39,7 +39,7 @@ struct Estimate {
     price: Option<f64>,
 }
 
-/// Prints the estimate: a table for people on stderr, or JSON on stdout.
+/// Prints the estimate: a table, or JSON.
 pub fn print(args: &Args, plan: &Plan) -> Result<(), CliError> {
     let tiles = plan.cover.count();
     let units = plan
@@ -99,7 +99,7 @@ pub fn print(args: &Args, plan: &Plan) -> Result<(), CliError> {
     if let Some(price) = estimate.price {
         println!("price of imagery {price:>16.2}");
     }
-    terminal::note("dry run: nothing was fetched and nothing written");
+    terminal::note("dry run: nothing was fetched, and no run was begun");
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use std::{
     process::ExitCode,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -26,7 +26,7 @@ use self::{plan::Plan, progress::ProgressLine};
 use super::{CliError, EXIT_FAILED_TILES, EXIT_INTERRUPTED, ledger_trouble, terminal};
 use crate::{
     export::{self, ExportRequest, Format, IfExists},
-    ledger::{Ledger, LedgerError, RunLock},
+    ledger::{FILE_NAME, Ledger, LedgerError, RunLock},
     pipeline::{Drive, Ending, Local, LocalOptions, PipelineError, Progress, Recording, Stages},
     scan::{Everything, Listed, Scan},
     telemetry::{Stage, StageReport, Trouble},
@@ -41,31 +41,79 @@ const METRICS_EVERY: Duration = Duration::from_secs(1);
 /// # Errors
 /// Whatever stops a run, each with a hint.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
-    let plan = Plan::new(&args)?;
-    if args.process.dry_run {
-        estimate::print(&args, &plan)?;
-        return Ok(ExitCode::SUCCESS);
+    let mut out = args.out.clone().unwrap_or_default();
+    let result = Plan::new(&args).and_then(|plan| {
+        out.clone_from(&plan.out);
+        if args.process.dry_run {
+            return estimate::print(&args, &plan).map(|()| 0);
+        }
+        start(&args, &plan)
+    });
+    if !args.process.dry_run {
+        let exit = result
+            .as_ref()
+            .map_or_else(|error| error.exit, |exit| *exit);
+        hooks::run(&args.process, &out, exit);
     }
-    let result = start(&args, &plan);
-    let exit = result
-        .as_ref()
-        .map_or_else(|error| error.exit, |exit| *exit);
-    hooks::run(&args.process, &plan.out, exit);
     result.map(ExitCode::from)
 }
 
 /// One start of a run; answers the exit code.
 fn start(args: &Args, plan: &Plan) -> Result<u8, CliError> {
+    if args.process.retry_failed && !plan.out.join(FILE_NAME).exists() {
+        return Err(ledger_trouble::explain(LedgerError::NoRun {
+            dir: plan.out.clone(),
+        }));
+    }
     std::fs::create_dir_all(&plan.out).map_err(|error| {
         CliError::from(error).context(format!("cannot make the folder {}", plan.out.display()))
     })?;
     let _lock = RunLock::take(&plan.out).map_err(ledger_trouble::explain)?;
     let mut ledger = open_ledger(plan)?;
-    let stop = stop_flag()?;
+    catch_signals()?;
     if let Some(address) = args.process.metrics {
         metrics::serve(address)?;
     }
+    let mut report = Report {
+        planned: plan.cover.count(),
+        out: plan.out.clone(),
+        manifest: plan.manifest.hash(),
+        synthetic: plan.manifest.imagery.synthetic,
+        ..Report::default()
+    };
+    let ending = work(args, plan, &mut ledger, &mut report)?;
+    report.counts = ledger.reader().counts(report.planned)?;
+    assert_eq!(
+        report.counts.planned(),
+        report.planned,
+        "every planned tile is in exactly one state"
+    );
+    let exit = match ending {
+        Ending::Interrupted => {
+            report.detections = ledger.reader().candidate_count(plan.manifest.threshold)?;
+            terminal::note(format_args!(
+                "interrupted: {} of {} tiles are committed; go on with\n  {}",
+                terminal::grouped(report.counts.visited()),
+                terminal::grouped(report.planned),
+                plan.command_to_paste()
+            ));
+            EXIT_INTERRUPTED
+        }
+        Ending::Complete => conclude(args, plan, &ledger, &mut report)?,
+    };
+    if args.process.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    }
+    Ok(exit)
+}
 
+/// Scans until the plan is done or the run is interrupted, and notes its times in the report.
+fn work(
+    args: &Args,
+    plan: &Plan,
+    ledger: &mut Ledger,
+    report: &mut Report,
+) -> Result<Ending, CliError> {
     let clock = Instant::now();
     let stages = Arc::new(Stages::default());
     let record = Stage::new("record");
@@ -75,90 +123,83 @@ fn start(args: &Args, plan: &Plan) -> Result<u8, CliError> {
             .map(|stage| stage.report(clock.elapsed()))
             .into()
     };
-    let mut last = Progress::default();
-    let mut line = ProgressLine::new();
+    let before = ledger.reader().counts(report.planned)?;
+    let (mut scan, recording) = scan(args, plan, ledger)?;
+    let mut line = ProgressLine::new(match recording {
+        Recording::First => before.not_visited,
+        Recording::Retry => before.failed(),
+    });
+    let mut tiles_answered = 0;
     let mut published = clock;
-    let ending = {
-        let mut observe = |progress: &Progress| {
-            last = *progress;
-            line.show(progress);
-            if args.process.metrics.is_some() && published.elapsed() >= METRICS_EVERY {
-                published = Instant::now();
-                metrics::publish(progress, &shares());
-            }
-        };
-        let (mut scan, recording) = scan(args, plan, &ledger)?;
-        let drive = Drive {
-            ledger: &mut ledger,
-            recording,
-            threshold: plan.manifest.threshold,
-            stop,
-            record: &record,
-            observe: &mut observe,
-        };
-        Local::start(
-            Arc::clone(&plan.source),
-            plan.model.as_ref(),
-            LocalOptions {
-                keep_threshold: plan.manifest.keep_threshold,
-                keep_payloads: plan.manifest.keep_payloads,
-            },
-            Arc::clone(&stages),
-            Arc::clone(&trouble),
-        )
-        .and_then(|mut executor| drive.run(scan.as_mut(), &mut executor))
+    let mut observe = |progress: &Progress| {
+        tiles_answered = progress.tiles_answered;
+        line.show(progress);
+        if args.process.metrics.is_some() && published.elapsed() >= METRICS_EVERY {
+            published = Instant::now();
+            metrics::publish(progress, &shares());
+        }
     };
+    let drive = Drive {
+        ledger,
+        recording,
+        threshold: plan.manifest.threshold,
+        stop: &STOP,
+        record: &record,
+        observe: &mut observe,
+    };
+    let ending = Local::start(
+        Arc::clone(&plan.source),
+        plan.model.as_ref(),
+        LocalOptions {
+            keep_threshold: plan.manifest.keep_threshold,
+            keep_payloads: plan.manifest.keep_payloads,
+        },
+        Arc::clone(&stages),
+        Arc::clone(&trouble),
+    )
+    .and_then(|mut executor| drive.run(scan.as_mut(), &mut executor));
     line.finish();
-    let elapsed = clock.elapsed();
-    let stages = shares();
+    report.elapsed_s = Some(clock.elapsed().as_secs_f64());
+    report.tiles_per_s = Some(report::rate(tiles_answered, clock.elapsed()));
+    report.stages = shares();
+    report.trouble = trouble.report();
+    ending.map_err(|error| pipeline_trouble(error, plan))
+}
 
-    let ending = ending.map_err(|error| pipeline_trouble(error, plan))?;
-    let mut counts = ledger.reader().counts(plan.cover.count())?;
-    if ending == Ending::Interrupted {
-        terminal::note(format_args!(
-            "interrupted: {} of {} tiles are committed; go on with\n  {}",
-            terminal::grouped(counts.visited()),
-            terminal::grouped(counts.planned()),
-            plan.command_to_paste()
-        ));
-        return Ok(EXIT_INTERRUPTED);
-    }
-    assert_eq!(
-        (counts.planned(), counts.not_visited),
-        (plan.cover.count(), 0),
-        "a complete run has every tile in one state"
+/// Writes the map of a scan that is done, says what there is to see, and answers the exit code.
+fn conclude(
+    args: &Args,
+    plan: &Plan,
+    ledger: &Ledger,
+    report: &mut Report,
+) -> Result<u8, CliError> {
+    assert!(
+        args.process.retry_failed || report.counts.not_visited == 0,
+        "a complete scan has visited every tile"
     );
-
-    let detections = export_map(&ledger, plan, &mut counts)?;
-    let report = Report {
-        planned: counts.planned(),
-        counts,
-        detections,
-        elapsed_s: Some(elapsed.as_secs_f64()),
-        tiles_per_s: Some(report::rate(last.tiles_answered, elapsed)),
-        stages,
-        trouble: trouble.report(),
-        out: plan.out.clone(),
-        manifest: plan.manifest.hash(),
-        synthetic: plan.manifest.imagery.synthetic,
-    };
+    // Until a file is whole it stands beside its place, so it can be abandoned at any moment.
+    END_AT_ONCE.store(true, Ordering::Relaxed);
+    report.detections = export_map(ledger, plan, &mut report.counts)?;
     terminal::note(report.table());
     terminal::note(report::what_to_open(&plan.out, report.synthetic));
-    if args.process.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+    if report.counts.not_visited > 0 {
+        terminal::warn(format_args!(
+            "{} tiles are not visited yet; go on without --retry-failed",
+            terminal::grouped(report.counts.not_visited)
+        ));
     }
-    if counts.failed() == 0 {
+    if report.counts.failed() == 0 {
         return Ok(0);
     }
+    let retry = if args.process.retry_failed {
+        ""
+    } else {
+        " --retry-failed"
+    };
     terminal::warn(format_args!(
-        "{} tiles failed; take them again with\n  {}{}",
-        terminal::grouped(counts.failed()),
+        "{} tiles failed; take them again with\n  {}{retry}",
+        terminal::grouped(report.counts.failed()),
         plan.command_to_paste(),
-        if args.process.retry_failed {
-            ""
-        } else {
-            " --retry-failed"
-        }
     ));
     Ok(EXIT_FAILED_TILES)
 }
@@ -170,8 +211,11 @@ fn open_ledger(plan: &Plan) -> Result<Ledger, CliError> {
             Ledger::create(&plan.out, &plan.manifest).map_err(ledger_trouble::explain)?
         }
         opened => {
-            let ledger = opened.map_err(ledger_trouble::explain)?;
+            let mut ledger = opened.map_err(ledger_trouble::explain)?;
             plan.refuse_differences(&ledger.reader().manifest()?)?;
+            ledger
+                .relabel(&plan.manifest)
+                .map_err(ledger_trouble::explain)?;
             let counts = ledger.reader().counts(plan.cover.count())?;
             terminal::note(format_args!(
                 "going on in {}: {} of {} tiles are committed",
@@ -228,19 +272,21 @@ fn export_map(ledger: &Ledger, plan: &Plan, counts: &mut StateCounts) -> Result<
     Ok(detections)
 }
 
-/// A flag that Ctrl-C and SIGTERM raise. A second Ctrl-C ends the process at once, which the
-/// ledger survives like any kill.
-fn stop_flag() -> Result<&'static AtomicBool, CliError> {
-    static STOP: AtomicBool = AtomicBool::new(false);
-    static SIGNALS: AtomicUsize = AtomicUsize::new(0);
+/// Raised by Ctrl-C and SIGTERM; the scan then drops what is in flight.
+static STOP: AtomicBool = AtomicBool::new(false);
+/// Whether a signal ends the process at once, because nothing can be lost.
+static END_AT_ONCE: AtomicBool = AtomicBool::new(false);
+
+/// Listens for Ctrl-C and SIGTERM. A second signal ends the process at once, which the ledger
+/// survives like any kill.
+fn catch_signals() -> Result<(), CliError> {
     ctrlc::set_handler(|| {
-        STOP.store(true, Ordering::Relaxed);
-        if SIGNALS.fetch_add(1, Ordering::Relaxed) > 0 {
+        let second = STOP.swap(true, Ordering::Relaxed);
+        if second || END_AT_ONCE.load(Ordering::Relaxed) {
             std::process::exit(i32::from(EXIT_INTERRUPTED));
         }
     })
-    .map_err(|error| CliError::from(error).context("cannot listen for Ctrl-C"))?;
-    Ok(&STOP)
+    .map_err(|error| CliError::from(error).context("cannot listen for Ctrl-C"))
 }
 
 fn pipeline_trouble(error: PipelineError, plan: &Plan) -> CliError {

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::{Args, args::ScanName, command_line, default_out};
 use crate::{
-    cli::{CliError, DEMO_MODEL, area_args, terminal},
+    cli::{CliError, DEMO_MODEL, area_args, imagery_args::ImagerySettings, terminal},
     imagery::ImagerySource,
     ledger::{ImageryRecord, Manifest, ModelRecord, SettingsRecord},
     predict::{Model, ModelInfo},
@@ -24,8 +24,6 @@ pub struct Plan {
     pub manifest: Manifest,
     pub settings: SettingsRecord,
     pub out: PathBuf,
-    /// The imagery as given and as it may be shown.
-    imagery_shown: (String, String),
 }
 
 impl Plan {
@@ -78,6 +76,7 @@ impl Plan {
                 attribution: description.attribution.clone(),
                 terms: description.terms.clone(),
                 synthetic: description.synthetic,
+                rules: rules(&args.imagery.settings),
             },
             model: model_record(info),
             threshold,
@@ -99,7 +98,6 @@ impl Plan {
                 .out
                 .clone()
                 .unwrap_or_else(|| default_out(&area.label, args.zoom)),
-            imagery_shown: (imagery, description.name),
             cover,
             source,
             model,
@@ -110,8 +108,7 @@ impl Plan {
 
     /// The command that was given, keys redacted.
     pub fn command_to_paste(&self) -> String {
-        let (given, shown) = &self.imagery_shown;
-        command_line::to_paste(&[(given, shown)])
+        command_line::to_paste()
     }
 
     /// Refuses to go on in a folder that holds a run of other settings.
@@ -152,16 +149,23 @@ fn configured(imagery: Option<String>, models: &[String]) -> Result<String, CliE
         (None, _) => Some("no imagery is configured"),
         (Some(_), []) => Some("no model is configured"),
     };
+    let imagery_is_missing = imagery.is_none();
     match (imagery, missing) {
         (Some(imagery), None) => Ok(imagery),
         (_, missing) => {
-            let command = command_line::to_paste(&[]);
+            let mut command = command_line::to_paste();
+            if imagery_is_missing {
+                command.push_str(" --imagery imagery.mbtiles");
+            }
+            if models.is_empty() {
+                command.push_str(" --model model.onnx");
+            }
             Err(
                 CliError::new(missing.unwrap_or("no imagery is configured")).hint(format!(
                     "the demo draws its own imagery and brings a model that knows it:\n  \
                      hvmap run --country san-marino --zoom 18 --demo\n\
                      your own imagery and model:\n  \
-                     {command} --imagery imagery.mbtiles --model model.onnx\n\
+                     {command}\n\
                      or set them once in hvmap.toml, here or in ~/.config/hvmap:\n  \
                      [run]\n  \
                      imagery = \"imagery.mbtiles\"\n  \
@@ -212,6 +216,25 @@ fn threshold(args: &Args, info: &ModelInfo) -> Result<f32, CliError> {
              because almost all tiles hold no tower",
             )
         })
+}
+
+/// The flags that decide what a server answers and which answers count as imagery.
+fn rules(settings: &ImagerySettings) -> Vec<String> {
+    let headers = settings
+        .headers
+        .iter()
+        .map(|pair| format!("header {}", pair.name));
+    let no_imagery = settings
+        .no_imagery_headers
+        .iter()
+        .map(|pair| format!("no imagery where {}: {}", pair.name, pair.value));
+    let hashes = settings
+        .no_imagery_hashes
+        .iter()
+        .map(|hash| format!("no imagery is {hash:?}"));
+    let mut rules: Vec<String> = headers.chain(no_imagery).chain(hashes).collect();
+    rules.sort_unstable();
+    rules
 }
 
 fn model_record(info: &ModelInfo) -> ModelRecord {

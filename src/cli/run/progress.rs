@@ -19,54 +19,48 @@ pub struct ProgressLine {
     bar: Option<ProgressBar>,
     start: Instant,
     said: Instant,
-    /// Tiles that a resumed run had already.
-    visited_before: Option<u64>,
+    /// Tiles that this start has to answer.
+    wanted: u64,
 }
 
 impl ProgressLine {
-    pub fn new() -> Self {
+    pub fn new(wanted: u64) -> Self {
         let bar = terminal::is_fancy().then(|| {
             let style = ProgressStyle::with_template("{bar:30} {percent:>3} % {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             let target = ProgressDrawTarget::stderr_with_hz(DRAWS_PER_S);
-            ProgressBar::with_draw_target(Some(1), target).with_style(style)
+            ProgressBar::with_draw_target(Some(wanted), target).with_style(style)
         });
         let now = Instant::now();
         Self {
             bar,
             start: now,
             said: now,
-            visited_before: None,
+            wanted,
         }
     }
 
     pub fn show(&mut self, progress: &Progress) {
-        let planned = progress.counts.planned();
-        let visited = progress.counts.visited();
-        let before = *self
-            .visited_before
-            .get_or_insert(visited.saturating_sub(progress.tiles_answered));
         if let Some(bar) = &self.bar {
-            bar.set_length(planned);
-            bar.set_position(visited);
-            bar.set_message(self.message(progress, before));
+            bar.set_position(progress.tiles_answered);
+            bar.set_message(self.message(progress));
         } else if self.said.elapsed() >= LINE_EVERY {
             self.said = Instant::now();
             terminal::note(format_args!(
                 "{} of {} tiles: {}",
-                grouped(visited),
-                grouped(planned),
-                self.message(progress, before)
+                grouped(progress.tiles_answered),
+                grouped(self.wanted),
+                self.message(progress)
             ));
         }
     }
 
-    fn message(&self, progress: &Progress, before: u64) -> String {
+    fn message(&self, progress: &Progress) -> String {
         let elapsed_s = self.start.elapsed().as_secs_f64().max(1e-9);
-        let visited = progress.counts.visited();
-        let rate = visited.saturating_sub(before) as f64 / elapsed_s;
+        let rate = progress.tiles_answered as f64 / elapsed_s;
         let left = if rate > 0.0 {
-            format!("{} left", spoken(progress.counts.not_visited as f64 / rate))
+            let unanswered = self.wanted.saturating_sub(progress.tiles_answered);
+            format!("{} left", spoken(unanswered as f64 / rate))
         } else {
             "estimating".to_owned()
         };

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The object of `run --json` and `status --json`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     pub planned: u64,
     #[serde(flatten)]

@@ -54,6 +54,16 @@ const CONCURRENT_UNITS: usize = 4;
 /// Threads that drive the requests.
 const RUNTIME_THREADS: usize = 2;
 
+/// A source as it may be shown: what holds an address without its keys, everything else as it is.
+#[must_use]
+pub fn redacted(spec: &str) -> String {
+    if spec.contains("://") {
+        secrets::Secrets::default().redact_template(spec)
+    } else {
+        spec.to_owned()
+    }
+}
+
 /// A server that is asked for tiles.
 pub struct HttpSource {
     description: SourceDescription,

@@ -247,9 +247,10 @@ fn a_second_process_on_the_same_run_is_refused() {
 #[test]
 fn an_interrupted_run_ends_soon_even_when_the_server_stalls_and_says_how_to_go_on() {
     let home = tempfile::tempdir().unwrap();
+    // Late enough that some of the units, fetched side by side, are committed before.
     let served = std::sync::atomic::AtomicUsize::new(0);
     let server = TileServer::start(move |tile| {
-        if served.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 1_500 {
+        if served.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 2_600 {
             std::thread::sleep(STALL);
         }
         picture(tile)

@@ -100,7 +100,7 @@ impl ProbedTile {
 
 /// Looks at `count` tiles of a cover (all of them, if it has fewer), drawn from a seed.
 ///
-/// Besides the sample, at most [`rows::NEIGHBOURS_MAX`] southern neighbours are fetched, or as many
+/// Besides the sample, at most `NEIGHBOURS_MAX` southern neighbours are fetched, or as many
 /// tiles of flipped rows.
 ///
 /// # Errors

@@ -8,7 +8,9 @@ use super::CliError;
 #[cfg(feature = "gdal")]
 use crate::imagery::raster::{RasterOptions, Stretch};
 use crate::imagery::{
-    BodyHash, HttpOptions, ImagerySource, Scheme, SourceOptions, http::Timing, open,
+    BodyHash, HttpOptions, ImageryError, ImagerySource, Scheme, SourceOptions,
+    http::{RATE_MIN, Timing},
+    open,
 };
 
 /// Where the imagery comes from.
@@ -77,6 +79,12 @@ pub struct ImagerySettings {
     #[arg(long = "no-imagery-hash", value_name = "HASH", value_parser = BodyHash::from_str)]
     pub no_imagery_hashes: Vec<BodyHash>,
 
+    /// Status that means "no imagery here", such as 403 from stores that answer so where they hold
+    /// no tile. May be repeated (204, 404 and 410 are built in)
+    #[arg(long = "no-imagery-status", value_name = "CODE",
+          value_parser = clap::value_parser!(u16).range(400..=599))]
+    pub no_imagery_statuses: Vec<u16>,
+
     /// Web or mail address by which the server's people can reach you; sent in User-Agent
     #[arg(long, value_name = "ADDRESS", value_parser = parse_contact)]
     pub contact: Option<String>,
@@ -118,6 +126,7 @@ impl ImagerySettings {
                 cache: self.cache.clone(),
                 no_imagery_headers: pairs(&self.no_imagery_headers),
                 no_imagery_hashes: self.no_imagery_hashes.clone(),
+                no_imagery_statuses: self.no_imagery_statuses.clone(),
                 contact: self.contact.clone(),
                 timing: Timing::default(),
             },
@@ -134,22 +143,27 @@ impl ImagerySettings {
     /// # Errors
     /// As [`crate::imagery::open`], with what to do about it.
     pub fn open(&self, spec: &str) -> Result<Box<dyn ImagerySource>, CliError> {
-        open(spec, &self.options()).map_err(|error| {
-            let hint = error.hint();
-            let error = CliError::from(error);
-            match hint {
-                Some(hint) => error.hint(hint),
-                None => error,
-            }
-        })
+        open(spec, &self.options()).map_err(with_hint)
+    }
+}
+
+/// Imagery's trouble, with what to do about it.
+pub fn with_hint(error: ImageryError) -> CliError {
+    let hint = error.hint();
+    let error = CliError::from(error);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
     }
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
-        .filter(|rate: &f64| rate.is_finite() && *rate >= 0.0)
-        .ok_or_else(|| "expected a number of requests a second, 0 for no limit".to_owned())
+        .filter(|rate: &f64| *rate == 0.0 || (rate.is_finite() && *rate >= RATE_MIN))
+        .ok_or_else(|| {
+            format!("expected requests a second, at least {RATE_MIN}, or 0 for no limit")
+        })
 }
 
 /// Reads `Name: Value` or `NAME=VALUE`, whichever separator comes first.
@@ -215,6 +229,8 @@ mod tests {
             "ETag=10a",
             "--no-imagery-hash",
             "md5:d41d8cd98f00b204e9800998ecf8427e",
+            "--no-imagery-status",
+            "403",
         ])
         .unwrap()
         .settings
@@ -230,6 +246,7 @@ mod tests {
             options.http.no_imagery_hashes[..],
             [BodyHash::Md5(_)]
         ));
+        assert_eq!(options.http.no_imagery_statuses, [403]);
     }
 
     #[test]
@@ -237,6 +254,8 @@ mod tests {
         for arguments in [
             ["--rate", "-1"],
             ["--rate", "NaN"],
+            ["--rate", "1e-20"],
+            ["--no-imagery-status", "200"],
             ["--connections", "0"],
             ["--header", "nothing"],
             ["--header", "bad name: x"],

@@ -13,6 +13,12 @@ pub enum BodyHash {
 }
 
 impl BodyHash {
+    /// The SHA-256 of a body.
+    #[must_use]
+    pub fn sha256_of(body: &[u8]) -> Self {
+        Self::Sha256(Sha256::digest(body).into())
+    }
+
     /// Whether a body has this hash.
     #[must_use]
     pub fn matches(&self, body: &[u8]) -> bool {

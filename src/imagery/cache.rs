@@ -46,32 +46,29 @@ impl Cache {
     /// Opens a file of answers from a source, or begins one.
     pub(super) fn open(path: &Path, origin: &str) -> Result<Self, ImageryError> {
         let shown = path.display().to_string();
-        let connection = prepare(path, origin).map_err(|source| ImageryError::Cache {
+        let unusable = |source| ImageryError::Cache {
             path: shown.clone(),
             source,
-        })?;
-        let cache = Self {
-            path: shown,
-            connection: Mutex::new(connection),
         };
-        let found: String = cache.run(|connection| {
-            connection
-                .query_row(
-                    "SELECT value FROM metadata WHERE name = 'hvmap_source'",
-                    [],
-                    |row| row.get(0),
-                )
-                .optional()
-                .map(|value| value.unwrap_or_else(|| "an unknown source".to_owned()))
-        })?;
-        if found != origin {
-            return Err(ImageryError::CacheOfOther {
-                path: cache.path,
+        let check = |connection: &Connection| match source_in(connection).map_err(unusable)? {
+            Some(found) if found != origin => Err(ImageryError::CacheOfOther {
+                path: shown.clone(),
                 found,
                 expected: origin.to_owned(),
-            });
-        }
-        Ok(cache)
+            }),
+            _ => Ok(()),
+        };
+        let mut connection = Connection::open(path).map_err(unusable)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(unusable)?;
+        // Before anything is changed: the file may be somebody else's.
+        check(&connection)?;
+        prepare(&mut connection, origin).map_err(unusable)?;
+        // Another run may have begun the file in between.
+        check(&connection)?;
+        Ok(Self {
+            path: shown,
+            connection: Mutex::new(connection),
+        })
     }
 
     /// The answer that was kept for an address.
@@ -149,19 +146,41 @@ impl Cache {
     }
 }
 
-/// Opens the file and lays out what is missing in it.
-fn prepare(path: &Path, origin: &str) -> rusqlite::Result<Connection> {
-    let mut connection = Connection::open(path)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+/// The source that a file holds tiles of, in words where it does not say; `None` for an empty file.
+fn source_in(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    if !connection
+        .prepare("SELECT 1 FROM sqlite_master")?
+        .exists([])?
+    {
+        return Ok(None);
+    }
+    let has_metadata = connection
+        .prepare("SELECT 1 FROM sqlite_master WHERE name = 'metadata'")?
+        .exists([])?;
+    let named = if has_metadata {
+        connection
+            .query_row(
+                "SELECT value FROM metadata WHERE name = 'hvmap_source'",
+                [],
+                |row| row.get(0),
+            )
+            .optional()?
+    } else {
+        None
+    };
+    Ok(Some(
+        named.unwrap_or_else(|| "an unknown source".to_owned()),
+    ))
+}
+
+/// Lays out an empty file and sets how it is written.
+fn prepare(connection: &mut Connection, origin: &str) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // A power cut may cost the last answers, never the file.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     let transaction =
         connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let is_new = !transaction
-        .prepare("SELECT 1 FROM sqlite_master WHERE name = 'tiles'")?
-        .exists([])?;
-    if is_new {
+    if source_in(&transaction)?.is_none() {
         transaction.execute_batch(SCHEMA)?;
         for (name, value) in [
             ("name", "hvmap imagery cache"),
@@ -171,8 +190,7 @@ fn prepare(path: &Path, origin: &str) -> rusqlite::Result<Connection> {
             transaction.execute("INSERT INTO metadata VALUES (?1, ?2)", [name, value])?;
         }
     }
-    transaction.commit()?;
-    Ok(connection)
+    transaction.commit()
 }
 
 #[cfg(test)]
@@ -225,5 +243,24 @@ mod tests {
                 .to_string()
                 .ends_with("holds tiles of https://one/{q} (expected https://two/{q})")
         );
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_is_refused_and_not_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        for schema in [
+            "CREATE TABLE tiles (a); CREATE TABLE metadata (name, value)",
+            "CREATE TABLE diary (entry)",
+        ] {
+            let path = folder.path().join(format!("{}.mbtiles", schema.len()));
+            Connection::open(&path)
+                .unwrap()
+                .execute_batch(schema)
+                .unwrap();
+            let before = std::fs::read(&path).unwrap();
+            let error = Cache::open(&path, "https://h/{q}").unwrap_err();
+            assert!(error.to_string().contains("an unknown source"), "{error}");
+            assert_eq!(std::fs::read(&path).unwrap(), before);
+        }
     }
 }

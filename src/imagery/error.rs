@@ -63,16 +63,11 @@ impl ImageryError {
                 "hvmap run --imagery synthetic:1 draws a world of its own; see --help for the \
                  other forms",
             ),
-            Self::Refused {
-                status: 401 | 403 | 407,
-                ..
-            } => Some(
+            Self::Refused { .. } => Some(
                 "check the key and whether the provider's terms allow this use; what was fetched \
-                 is kept, and the same command goes on from there",
+                 is kept, and the same command goes on from there. A server that answers so where \
+                 it merely holds no tile needs --no-imagery-status",
             ),
-            Self::Refused { .. } => {
-                Some("open one tile's address in a browser to see what the server dislikes")
-            }
             Self::Unreachable { .. } => Some(
                 "nothing is lost: run the same command again when the server is back, perhaps \
                  with a lower --rate",

@@ -81,6 +81,7 @@ impl MbtilesSource {
         let zoom_max = metadata
             .get("maxzoom")
             .and_then(|zoom| zoom.parse::<u8>().ok())
+            .filter(|zoom| *zoom <= ZOOM_MAX)
             .map(|zoom| zoom + size.zooms_above());
         Ok(Self {
             path: path.to_owned(),

@@ -15,6 +15,7 @@ mod options;
 pub mod probe;
 #[cfg(feature = "gdal")]
 pub mod raster;
+mod secrets;
 pub mod synthetic;
 #[cfg(test)]
 pub(crate) mod test_units;
@@ -25,9 +26,9 @@ use bytes::Bytes;
 
 pub use body_hash::BodyHash;
 pub use error::{FORMS, ImageryError};
-pub use http::redacted;
 pub use open::open;
 pub use options::{HttpOptions, Scheme, SourceOptions};
+pub use secrets::redacted;
 
 use crate::{
     image::RgbTile,

@@ -9,6 +9,7 @@ use super::{
     folder::FolderSource,
     http::HttpSource,
     mbtiles::MbtilesSource,
+    secrets::redacted,
     synthetic::{PREFIX, SyntheticSource},
 };
 
@@ -40,7 +41,7 @@ pub fn open(spec: &str, options: &SourceOptions) -> Result<Box<dyn ImagerySource
         return open_raster(spec, options);
     }
     Err(ImageryError::UnknownForm {
-        origin: spec.to_owned(),
+        origin: redacted(spec),
     })
 }
 
@@ -65,7 +66,7 @@ fn open_raster(
     _options: &SourceOptions,
 ) -> Result<Box<dyn ImagerySource>, ImageryError> {
     Err(ImageryError::InvalidSource {
-        origin: spec.to_owned(),
+        origin: redacted(spec),
         reason: "this program was built without GDAL (the feature `gdal`), which rasters need"
             .to_owned(),
     })

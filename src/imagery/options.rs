@@ -47,6 +47,8 @@ pub struct HttpOptions {
     pub no_imagery_headers: Vec<(String, String)>,
     /// Bodies that mean "no imagery here".
     pub no_imagery_hashes: Vec<BodyHash>,
+    /// Statuses that mean "no imagery here", besides 204, 404 and 410.
+    pub no_imagery_statuses: Vec<u16>,
     /// A web or mail address for the server's people, sent in `User-Agent`.
     pub contact: Option<String>,
     /// Waits and limits.

@@ -5,6 +5,7 @@ use std::{
     io::Write,
     ops::ControlFlow,
     sync::{Arc, Barrier},
+    thread,
     time::Duration,
 };
 
@@ -174,6 +175,71 @@ fn the_wait_that_a_busy_server_asks_for_is_kept() {
     });
     assert_payload(&found, b"image");
     assert!(requests[1].at - requests[0].at >= Duration::from_secs(1));
+}
+
+#[test]
+fn requests_that_queue_behind_a_busy_answer_keep_its_wait_too() {
+    let server = TileServer::start(|request| match request.nth {
+        0 => Reply::Answer(429, vec![("Retry-After", "1".to_owned())], vec![]),
+        _ => Reply::ok("image"),
+    });
+    let mut options = options();
+    options.http.connections = Some(1);
+    let source = open(&server.template(PATH), &options).unwrap();
+    thread::scope(|scope| {
+        for column in 0..4 {
+            let source = &*source;
+            scope.spawn(move || {
+                let mut unit = unit(3);
+                unit.block.x += column;
+                fetch(source, &unit).unwrap();
+            });
+        }
+    });
+    let requests = server.requests();
+    assert_eq!(requests.len(), 13);
+    assert!(requests[1].at - requests[0].at >= Duration::from_secs(1));
+}
+
+#[test]
+fn a_refusal_of_one_tile_alone_neither_stops_the_run_nor_hides_missing_imagery() {
+    let server = TileServer::start(|_| Reply::status(400));
+    let source = open(&server.template(PATH), &options()).unwrap();
+    for found in fetch(&*source, &unit(60)).unwrap().into_values() {
+        let Fetched::Failed(failure) = found else {
+            panic!("{found:?}")
+        };
+        assert_eq!(failure.retry, RetryClass::Permanent);
+        assert_eq!(failure.reason, "status 400");
+    }
+    let no_tile = |_: &Request| {
+        let headers = vec![("X-VE-Tile-Info", "no-tile".to_owned())];
+        Reply::Answer(403, headers, vec![])
+    };
+    assert!(matches!(
+        one_tile(&options(), no_tile).0,
+        Fetched::NoImagery
+    ));
+    let mut options = options();
+    options.http.no_imagery_statuses = vec![403];
+    let server = TileServer::start(|_| Reply::status(403));
+    let source = open(&server.template(PATH), &options).unwrap();
+    let found = fetch(&*source, &unit(60)).unwrap();
+    assert!(found.values().all(|f| matches!(f, Fetched::NoImagery)));
+}
+
+#[test]
+fn a_rule_given_later_holds_for_what_the_cache_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = TileServer::start(|_| Reply::ok(jpeg()));
+    let mut options = options();
+    options.http.cache = Some(folder.path().join("cache.mbtiles"));
+    let template = server.template(PATH);
+    fetch(&*open(&template, &options).unwrap(), &unit(5)).unwrap();
+    options.http.no_imagery_hashes = vec![BodyHash::sha256_of(&jpeg())];
+    let found = fetch(&*open(&template, &options).unwrap(), &unit(5)).unwrap();
+    assert!(found.values().all(|f| matches!(f, Fetched::NoImagery)));
+    assert_eq!(server.requests().len(), 5);
 }
 
 #[test]

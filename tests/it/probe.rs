@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hvmap::{
     image::{RGB_BYTES, encode_png},
     imagery::{
-        Emit, Fetched, ImageryError, ImagerySource, SourceDescription,
+        BodyHash, Emit, Fetched, ImageryError, ImagerySource, SourceDescription,
         probe::{Finding, Probe, RowOrderFinding, contact_sheet, probe},
         synthetic::SyntheticSource,
     },
@@ -153,6 +153,9 @@ fn one_image_at_several_places_is_a_placeholder() {
     for tile in &probe.tiles {
         let placeholder = tile.finding == Finding::Placeholder;
         assert_eq!(placeholder, tile.tile.x % 2 == 0, "{}", tile.tile);
+        if placeholder {
+            assert_eq!(tile.body_hash, Some(BodyHash::sha256_of(&sorry)));
+        }
     }
     assert!(count(&probe, &Finding::Placeholder) > 2);
 }

@@ -1,6 +1,7 @@
 //! `hvmap imagery probe`: a contact sheet of random tiles, and what is wrong with them.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     fs,
     io::{self, Write},
@@ -14,7 +15,7 @@ use crate::{
     cli::{
         CliError, OrHint,
         area_args::{self, AreaArgs},
-        imagery_args::ImagerySettings,
+        imagery_args::{self, ImagerySettings},
         terminal,
     },
     imagery::{
@@ -88,7 +89,8 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     area_args::announce(&area);
     let cover = area_args::cover(&area, args.zoom)?;
     let source = args.settings.open(&args.source)?;
-    let probe = probe::probe(source.as_ref(), &cover, args.count.into(), args.seed)?;
+    let probe = probe::probe(source.as_ref(), &cover, args.count.into(), args.seed)
+        .map_err(imagery_args::with_hint)?;
     fs::write(&args.output, contact_sheet(&probe.tiles)).or_hint(|| {
         format!(
             "{} must be writable; -o names another file",
@@ -142,7 +144,21 @@ fn to_table(probe: &Probe) -> String {
         RowOrderFinding::Unknown => "not known: too few neighbours to compare",
     };
     let _ = writeln!(text, "\nrow order: {order}");
+    for (hash, count) in placeholders(probe) {
+        let _ = writeln!(text, "placeholder {hash} ({count} tiles)");
+    }
     text
+}
+
+/// The hashes of the images that are placeholders, and how many tiles each stands for.
+fn placeholders(probe: &Probe) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for tile in &probe.tiles {
+        if let (Finding::Placeholder, Some(hash)) = (&tile.finding, &tile.body_hash) {
+            *counts.entry(hash.to_string()).or_default() += 1;
+        }
+    }
+    counts
 }
 
 fn to_json(probe: &Probe, source: &SourceDescription, args: &Args) -> String {
@@ -159,6 +175,7 @@ fn to_json(probe: &Probe, source: &SourceDescription, args: &Args) -> String {
                 "lat": lat,
                 "metres_per_px": tile.metres_per_px(),
                 "captured": tile.captured,
+                "body_hash": tile.body_hash.as_ref().map(ToString::to_string),
             });
             if let (Some(object), Ok(serde_json::Value::Object(finding))) =
                 (object.as_object_mut(), serde_json::to_value(&tile.finding))
@@ -202,12 +219,20 @@ fn warnings(probe: &Probe, source: &SourceDescription, zoom: u8) -> Vec<String> 
              there, and no detection would mean nothing; try a lower --zoom"
         ));
     }
-    let placeholders = count(|f| *f == Finding::Placeholder);
-    if placeholders > 0 {
-        warnings.push(format!(
-            "{placeholders} of {total} tiles are the same image: give its hash with \
-             --no-imagery-hash sha256:…, so that it counts as no imagery"
-        ));
+    let repeated = count(|f| *f == Finding::Placeholder);
+    if repeated > 0 {
+        let flags: String = placeholders(probe)
+            .keys()
+            .map(|hash| format!(" --no-imagery-hash {hash}"))
+            .collect();
+        warnings.push(if flags.is_empty() {
+            format!("{repeated} of {total} tiles are the same image as another")
+        } else {
+            format!(
+                "{repeated} of {total} tiles are the same image as another: look at the sheet, and \
+                 if it shows no ground, let it count as no imagery with{flags}"
+            )
+        });
     }
     let failed = count(|f| matches!(f, Finding::Failed { .. } | Finding::Undecodable { .. }));
     if many(failed) {

@@ -21,8 +21,7 @@ pub(super) enum Answer {
         /// How long the server asked us to wait.
         retry_after: Option<Duration>,
     },
-    /// The server does not want to serve this: a key or a permission is missing, or the request is
-    /// wrong.
+    /// The server does not want to serve this: a key or a permission is missing.
     Refused {
         status: u16,
     },
@@ -39,17 +38,24 @@ pub(super) enum Verdict {
     Decided(Answer),
 }
 
-/// What a status means; the headers give the wait that a busy server asks for.
-pub(super) fn verdict_of(status: StatusCode, headers: &HeaderMap) -> Verdict {
+/// What a status and the headers mean; these also give the wait that a busy server asks for.
+pub(super) fn verdict_of(
+    status: StatusCode,
+    headers: &HeaderMap,
+    rules: &NoImageryRules,
+) -> Verdict {
     let code = status.as_u16();
     Verdict::Decided(match code {
         204 | 404 | 410 => Answer::NoImagery,
-        200..=299 => return Verdict::Body,
+        _ if rules.statuses.contains(&code) => Answer::NoImagery,
         408 | 425 | 429 | 500..=599 => Answer::Transient {
             reason: format!("status {code}"),
             retry_after: retry_after(headers, SystemTime::now()),
         },
-        400..=499 => Answer::Refused { status: code },
+        // Some servers say so in a header of an error, too.
+        200..=299 | 400..=499 if rules.match_headers(headers) => Answer::NoImagery,
+        200..=299 => return Verdict::Body,
+        401 | 403 | 407 => Answer::Refused { status: code },
         _ => Answer::Permanent {
             reason: format!("status {code}"),
         },
@@ -72,10 +78,12 @@ pub(super) struct NoImageryRules {
     /// Names in lower case, and values.
     headers: Vec<(String, String)>,
     hashes: Vec<BodyHash>,
+    /// Statuses besides those that always mean it.
+    statuses: Vec<u16>,
 }
 
 impl NoImageryRules {
-    pub(super) fn new(headers: &[(String, String)], hashes: &[BodyHash]) -> Self {
+    pub(super) fn new(headers: &[(String, String)], hashes: &[BodyHash], statuses: &[u16]) -> Self {
         let (name, value) = BUILT_IN_HEADER;
         let built_in = (name.to_owned(), value.to_owned());
         let given = headers
@@ -84,11 +92,12 @@ impl NoImageryRules {
         Self {
             headers: std::iter::once(built_in).chain(given).collect(),
             hashes: hashes.to_vec(),
+            statuses: statuses.to_vec(),
         }
     }
 
     /// Whether an answer's headers say that there is no imagery.
-    pub(super) fn match_headers(&self, headers: &HeaderMap) -> bool {
+    fn match_headers(&self, headers: &HeaderMap) -> bool {
         self.headers.iter().any(|(name, expected)| {
             headers.get_all(name).iter().any(|value| {
                 value
@@ -121,7 +130,7 @@ mod tests {
 
     #[test]
     fn an_etag_matches_with_and_without_quotes() {
-        let rules = NoImageryRules::new(&[("ETag".to_owned(), "10a4".to_owned())], &[]);
+        let rules = NoImageryRules::new(&[("ETag".to_owned(), "10a4".to_owned())], &[], &[]);
         assert!(rules.match_headers(&headers("etag", "\"10a4\"")));
         assert!(rules.match_headers(&headers("etag", "W/\"10a4\"")));
         assert!(!rules.match_headers(&headers("etag", "\"10a5\"")));

@@ -8,9 +8,9 @@ use tokio::time::timeout;
 
 use super::{
     answer::{Answer, NoImageryRules, Verdict, verdict_of},
-    secrets::Secrets,
     timing::Timing,
 };
+use crate::imagery::secrets::Secrets;
 
 /// The largest body that is read: far more than any tile.
 const BODY_BYTES_MAX: usize = 16 << 20;
@@ -74,9 +74,8 @@ pub(super) async fn ask(
         Ok(Err(error)) => return failed(error, secrets),
         Ok(Ok(response)) => response,
     };
-    match verdict_of(response.status(), response.headers()) {
+    match verdict_of(response.status(), response.headers(), rules) {
         Verdict::Decided(answer) => answer,
-        Verdict::Body if rules.match_headers(response.headers()) => Answer::NoImagery,
         Verdict::Body => match read_body(response, secrets, timing).await {
             Ok(body) if rules.match_body(&body) => Answer::NoImagery,
             Ok(body) => Answer::Payload(body),

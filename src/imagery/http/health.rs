@@ -100,7 +100,11 @@ impl Health {
                 if let Some(stop) = &state.stop {
                     return Err(stop.clone());
                 }
-                state.outage.as_ref().map(|outage| outage.next_try)
+                let quiet_until = state.quiet_until;
+                state
+                    .outage
+                    .as_ref()
+                    .map(|outage| quiet_until.map_or(outage.next_try, |q| q.max(outage.next_try)))
             };
             if let Some(next_try) = next_try {
                 sleep_until(next_try).await;
@@ -110,6 +114,15 @@ impl Health {
                 });
             }
         }
+    }
+
+    /// Whether a request whose leave was followed by other waiting may still be made.
+    pub(super) fn still_grants(&self, leave: &Leave<'_>) -> bool {
+        let state = self.state();
+        let is_quiet = state
+            .quiet_until
+            .is_some_and(|until| until > Instant::now());
+        state.stop.is_none() && !is_quiet && (leave.is_probe || state.outage.is_none())
     }
 
     /// The server gave a usable answer.
@@ -186,5 +199,43 @@ impl Health {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block_on<F: Future>(future: F) -> F::Output {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap()
+            .block_on(future)
+    }
+
+    #[test]
+    fn leave_is_void_once_the_server_asks_for_quiet() {
+        block_on(async {
+            let health = Health::new(Timing::default());
+            let leave = health.leave().await.unwrap();
+            assert!(health.still_grants(&leave));
+            health.note_failure("status 429", Some(Duration::from_secs(60)), false);
+            assert!(!health.still_grants(&leave));
+        });
+    }
+
+    #[test]
+    fn leave_from_before_an_outage_is_void_in_it() {
+        block_on(async {
+            let health = Health::new(Timing::default());
+            let leave = health.leave().await.unwrap();
+            for _ in 0..OUTAGE_FAILURES {
+                health.note_failure("status 500", None, false);
+            }
+            assert!(!health.still_grants(&leave));
+            health.note_success();
+            assert!(health.still_grants(&leave));
+        });
     }
 }

@@ -1,8 +1,12 @@
 //! Tiles from a server.
 //!
 //! In: a URL template and the tiles of a unit. Out: their payloads. Never: more requests at once or
-//! a second than allowed, a key in a message, or a failed tile because a server was down for a
-//! while.
+//! a second than allowed, or a key in a message.
+//!
+//! A server that goes down while several tiles are asked for is waited for, and none of them fails.
+//! A tile asked for alone, such as the last of a run, brings about too few failures to tell a server
+//! that is down from one that cannot make this tile: after its own tries it fails, transiently, so
+//! that it can be asked for again later.
 //!
 //! Asynchronous inside, synchronous outside: each fetching thread runs its unit's requests on the
 //! source's own runtime and hands over what comes back.
@@ -11,7 +15,6 @@ mod answer;
 mod client;
 mod health;
 mod retry;
-mod secrets;
 mod template;
 mod timing;
 
@@ -48,21 +51,13 @@ const CONNECTIONS_DEFAULT: usize = 4;
 const CONNECTIONS_LOOPBACK: usize = 16;
 /// Requests a second, unless said otherwise; a server on this machine has no limit.
 const RATE_DEFAULT: f64 = 10.0;
+/// The lowest limit on requests a second, one in nearly three hours; 0 is no limit.
+pub const RATE_MIN: f64 = 1e-4;
 /// Units fetched at once, so that the connections stay busy while a unit ends, and a tile that is
 /// tried again holds up nothing but its own unit.
 const CONCURRENT_UNITS: usize = 4;
 /// Threads that drive the requests.
 const RUNTIME_THREADS: usize = 2;
-
-/// A source as it may be shown: what holds an address without its keys, everything else as it is.
-#[must_use]
-pub fn redacted(spec: &str) -> String {
-    if spec.contains("://") {
-        secrets::Secrets::default().redact_template(spec)
-    } else {
-        spec.to_owned()
-    }
-}
 
 /// A server that is asked for tiles.
 pub struct HttpSource {
@@ -145,7 +140,11 @@ impl HttpSource {
             cache,
             shared: Arc::new(Shared {
                 client,
-                rules: NoImageryRules::new(&http.no_imagery_headers, &http.no_imagery_hashes),
+                rules: NoImageryRules::new(
+                    &http.no_imagery_headers,
+                    &http.no_imagery_hashes,
+                    &http.no_imagery_statuses,
+                ),
                 health: Health::new(http.timing),
                 connections: Semaphore::new(connections),
                 limiter: limiter(rate),
@@ -216,10 +215,16 @@ impl HttpSource {
     }
 
     fn cached(&self, address: TileCoord) -> Result<Option<Fetched>, ImageryError> {
-        match &self.cache {
-            Some(cache) => cache.find(address),
-            None => Ok(None),
-        }
+        let Some(cache) = &self.cache else {
+            return Ok(None);
+        };
+        Ok(cache.find(address)?.map(|found| match found {
+            // The rule may be younger than the cache.
+            Fetched::Payload(payload) if self.shared.rules.match_body(&payload) => {
+                Fetched::NoImagery
+            }
+            found => found,
+        }))
     }
 
     /// Learns the images' size from the first one; `None` when there is nothing to learn.
@@ -327,7 +332,8 @@ fn limiter(rate: f64) -> Option<DefaultDirectRateLimiter> {
     if rate <= 0.0 {
         return None;
     }
-    let quota = Quota::with_period(Duration::from_secs_f64(1.0 / rate))?;
+    // Lower ones would not fit a `Duration`.
+    let quota = Quota::with_period(Duration::from_secs_f64(1.0 / rate.max(RATE_MIN)))?;
     Some(RateLimiter::direct(quota.allow_burst(NonZeroU32::MIN)))
 }
 

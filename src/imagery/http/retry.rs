@@ -64,12 +64,19 @@ pub(super) async fn fetch(shared: &Shared, address: TileCoord) -> Result<Fetched
 
 /// Makes one request when its turn has come, and tells the source's health how it went.
 async fn ask_once(shared: &Shared, url: &str) -> Result<(Answer, bool), Stop> {
-    let leave = shared.health.leave().await?;
     // Only closed when the source is dropped, and then nobody waits here.
     let _connection = shared.connections.acquire().await;
-    if let Some(limiter) = &shared.limiter {
-        limiter.until_ready().await;
-    }
+    let leave = loop {
+        let leave = shared.health.leave().await?;
+        // After the leave, so that those who waited for it together set out at the allowed rate.
+        if let Some(limiter) = &shared.limiter {
+            limiter.until_ready().await;
+        }
+        // Meanwhile the server may have asked for quiet.
+        if shared.health.still_grants(&leave) {
+            break leave;
+        }
+    };
     let answer = ask(
         &shared.client,
         url,

@@ -7,9 +7,8 @@ use std::fmt::Write as _;
 
 use url::Url;
 
-use super::secrets::Secrets;
 use crate::{
-    imagery::ImageryError,
+    imagery::{ImageryError, secrets::Secrets},
     tiles::{TILE_SIZE_PX, TileCoord, mercator},
 };
 

@@ -22,7 +22,7 @@ pub use detail::stretch_of;
 pub use rows::RowOrderFinding;
 pub use sheet::contact_sheet;
 
-use super::{Fetched, ImageryError, ImagerySource};
+use super::{BodyHash, Fetched, ImageryError, ImagerySource};
 use crate::{
     image::{RgbTile, decode, is_blank},
     tiles::{BlockCoord, Cover, TileCoord, TileMask, WorkUnit, mercator},
@@ -45,6 +45,9 @@ pub struct ProbedTile {
     pub image: Option<RgbTile>,
     /// When the image says that it was taken, in its own words.
     pub captured: Option<String>,
+    /// The SHA-256 by which the image can be named as "no imagery"; none where it did not come as a
+    /// file of its own.
+    pub body_hash: Option<BodyHash>,
 }
 
 /// What a tile is.
@@ -122,6 +125,7 @@ pub fn probe(
             captured: look.captured.or_else(|| source.captured()),
             finding: look.finding,
             image: look.image,
+            body_hash: look.body_hash,
         });
     }
     mark_placeholders(&mut tiles, &hashes);
@@ -136,6 +140,7 @@ struct Look {
     captured: Option<String>,
     /// Of the payload, or of the pixels.
     hash: Option<u64>,
+    body_hash: Option<BodyHash>,
 }
 
 fn look_at(source: &dyn ImagerySource, tile: TileCoord) -> Result<Look, ImageryError> {
@@ -144,6 +149,7 @@ fn look_at(source: &dyn ImagerySource, tile: TileCoord) -> Result<Look, ImageryE
         image: None,
         captured: None,
         hash: None,
+        body_hash: None,
     };
     Ok(match fetch(source, tile)? {
         Fetched::NoImagery => without_image(Finding::NoImagery),
@@ -162,7 +168,10 @@ fn look_at(source: &dyn ImagerySource, tile: TileCoord) -> Result<Look, ImageryE
 fn look_at_payload(payload: &Bytes) -> Look {
     let mut image = RgbTile::new();
     match decode(payload, image.as_bytes_mut()) {
-        Ok(()) => look_at_pixels(image, exif::date_taken(payload), xxh3_64(payload)),
+        Ok(()) => Look {
+            body_hash: Some(BodyHash::sha256_of(payload)),
+            ..look_at_pixels(image, exif::date_taken(payload), xxh3_64(payload))
+        },
         Err(error) => Look {
             finding: Finding::Undecodable {
                 reason: error.reason(),
@@ -170,6 +179,7 @@ fn look_at_payload(payload: &Bytes) -> Look {
             image: None,
             captured: None,
             hash: None,
+            body_hash: None,
         },
     }
 }
@@ -188,6 +198,7 @@ fn look_at_pixels(image: RgbTile, captured: Option<String>, hash: u64) -> Look {
         image: Some(image),
         captured,
         hash: Some(hash),
+        body_hash: None,
     }
 }
 

@@ -45,7 +45,7 @@ use warper::Warper;
 
 use super::{
     Emit, FetchFailure, Fetched, ImageryError, ImagerySource, RetryClass, SourceDescription,
-    SourceOptions,
+    SourceOptions, secrets::Secrets,
 };
 use crate::tiles::WorkUnit;
 
@@ -79,6 +79,8 @@ pub struct RasterSource {
     /// When the file says that it was taken.
     date: Option<String>,
     idle: Mutex<Vec<Warper>>,
+    /// Keys in the raster's address, which GDAL's messages may repeat.
+    secrets: Secrets,
 }
 
 /// What every handle of one file has in common.
@@ -100,10 +102,11 @@ impl RasterSource {
     /// are no picture (CMYK, complex numbers), or the options do not fit it.
     pub fn open(path: &Path, source: &SourceOptions) -> Result<Self, ImageryError> {
         let options = &source.raster;
-        let origin = path.display().to_string();
+        let mut secrets = Secrets::default();
+        let origin = secrets.redact_dataset(&path.display().to_string());
         let invalid = |reason: String| ImageryError::InvalidSource {
             origin: origin.clone(),
-            reason,
+            reason: secrets.scrub(&reason),
         };
         configure();
         let quiet = Quiet::new();
@@ -141,6 +144,7 @@ impl RasterSource {
             },
             date,
             idle: Mutex::default(),
+            secrets,
         })
     }
 
@@ -155,7 +159,7 @@ impl RasterSource {
         drop(idle);
         Warper::open(&self.raster, zoom).map_err(|reason| ImageryError::InvalidSource {
             origin: self.description.name.clone(),
-            reason,
+            reason: self.secrets.scrub(&reason),
         })
     }
 }
@@ -187,9 +191,9 @@ impl ImagerySource for RasterSource {
                     // GDAL has retried network trouble by now; a local file will not heal.
                     Err(reason) if self.remote => Fetched::Failed(FetchFailure {
                         retry: RetryClass::Transient,
-                        reason,
+                        reason: self.secrets.scrub(&reason),
                     }),
-                    Err(reason) => Fetched::Undecodable(reason),
+                    Err(reason) => Fetched::Undecodable(self.secrets.scrub(&reason)),
                 }
             } else {
                 Fetched::NoImagery

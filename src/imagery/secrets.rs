@@ -1,12 +1,13 @@
 //! Keeping keys out of names, messages and files.
 
 use sha2::{Digest, Sha256};
+use url::form_urlencoded;
 
 /// What stands where a key stood.
 const BLOT: &str = "***";
 
 /// Query parameters whose values are keys, in lower case; `-` and `_` are left out.
-const KEY_PARAMETERS: [&str; 17] = [
+const KEY_PARAMETERS: [&str; 23] = [
     "key",
     "apikey",
     "accesskey",
@@ -24,10 +25,23 @@ const KEY_PARAMETERS: [&str; 17] = [
     "secret",
     "password",
     "login",
+    // Signed addresses of object stores.
+    "awsaccesskeyid",
+    "xamzcredential",
+    "xamzsecuritytoken",
+    "xamzsignature",
+    "xgoogcredential",
+    "xgoogsignature",
 ];
 
 /// Letters and digits from which on a path's segment is taken for a key.
 const KEY_CHARS: usize = 32;
+
+/// A source as it may be shown: what holds an address without its keys, everything else as it is.
+#[must_use]
+pub fn redacted(spec: &str) -> String {
+    Secrets::default().redact_dataset(spec)
+}
 
 /// Texts that must not be shown.
 #[derive(Clone, Default)]
@@ -87,6 +101,47 @@ impl Secrets {
         self.redact_headers(&shown)
     }
 
+    /// The name of a dataset in GDAL's own words with the keys of an address in it blotted out,
+    /// which it also remembers; other names stay as they are.
+    pub(super) fn redact_dataset(&mut self, name: &str) -> String {
+        if let Some((file_system, settings)) = name.split_once('?')
+            && file_system.starts_with("/vsi")
+            && !file_system.contains("://")
+        {
+            let shown: Vec<_> = settings
+                .split('&')
+                .map(|setting| self.redact_setting(setting))
+                .collect();
+            return format!("{file_system}?{}", shown.join("&"));
+        }
+        if !name.contains("://") {
+            return name.to_owned();
+        }
+        // Where a driver puts the address in quotes, a part of the file is named behind them.
+        match name.rsplit_once('"') {
+            Some((address, part)) if is_quoted(address) => {
+                format!("{}\"{part}", self.redact_template(address))
+            }
+            _ => self.redact_template(name),
+        }
+    }
+
+    /// One of the settings of `/vsicurl?header.NAME=VALUE&url=ADDRESS`.
+    fn redact_setting(&mut self, setting: &str) -> String {
+        match setting.split_once('=') {
+            Some(("url", _)) => {
+                let decoded = form_urlencoded::parse(setting.as_bytes()).next();
+                let address = decoded.map_or_else(String::new, |(_, address)| address.into_owned());
+                format!("url={}", self.redact_dataset(&address))
+            }
+            Some((name, value)) if name.starts_with("header.") => {
+                self.add(value.to_owned());
+                format!("{name}={BLOT}")
+            }
+            _ => self.redact_pair(setting),
+        }
+    }
+
     fn redact_host(&mut self, host: &str) -> String {
         match host.rsplit_once('@') {
             Some((user, host)) => {
@@ -140,6 +195,12 @@ impl Secrets {
     }
 }
 
+/// Whether a quote opens before the address.
+fn is_quoted(text: &str) -> bool {
+    text.split_once("://")
+        .is_some_and(|(before, _)| before.contains('"'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +228,35 @@ mod tests {
             ),
         ] {
             assert_eq!(Secrets::default().redact_template(template), expected);
+        }
+    }
+
+    #[test]
+    fn keys_in_the_names_of_datasets_are_blotted_out_and_paths_left_alone() {
+        for (name, expected) in [
+            ("/data/a?b/ortho.tif", "/data/a?b/ortho.tif"),
+            (
+                "/vsicurl/https://h/o.tif?sig=SECRET&v=2",
+                "/vsicurl/https://h/o.tif?sig=***&v=2",
+            ),
+            (
+                "/vsicurl/https://h/o.tif?X-Amz-Signature=SECRET",
+                "/vsicurl/https://h/o.tif?X-Amz-Signature=***",
+            ),
+            (
+                "NETCDF:\"/vsicurl/https://me:pass@h/o.nc?token=SECRET\":red",
+                "NETCDF:\"/vsicurl/https://***@h/o.nc?token=***\":red",
+            ),
+            (
+                "https://h/{q}?style=\"a\"&key=SECRET",
+                "https://h/{q}?style=\"a\"&key=***",
+            ),
+            (
+                "/vsicurl?header.X-Key=SECRET&url=https%3A%2F%2Fh%2Fo.tif%3Fsig%3DSECRET",
+                "/vsicurl?header.X-Key=***&url=https://h/o.tif?sig=***",
+            ),
+        ] {
+            assert_eq!(Secrets::default().redact_dataset(name), expected);
         }
     }
 

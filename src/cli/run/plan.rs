@@ -232,7 +232,15 @@ fn rules(settings: &ImagerySettings) -> Vec<String> {
         .no_imagery_hashes
         .iter()
         .map(|hash| format!("no imagery is {hash:?}"));
-    let mut rules: Vec<String> = headers.chain(no_imagery).chain(hashes).collect();
+    let statuses = settings
+        .no_imagery_statuses
+        .iter()
+        .map(|status| format!("no imagery at status {status}"));
+    let mut rules: Vec<String> = headers
+        .chain(no_imagery)
+        .chain(hashes)
+        .chain(statuses)
+        .collect();
     rules.sort_unstable();
     rules
 }

@@ -269,7 +269,9 @@ struct Chance(u64);
 
 impl Chance {
     fn new(seed: u64, sample: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ sample.wrapping_add(0x2545_F491) | 1)
+        // The generator needs a state that is not 0, so the lowest bit is set; the sample must
+        // keep clear of it, or every two samples would be one.
+        Self((seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x2545_F491 | 1) ^ (sample << 1))
     }
 
     fn next(&mut self) -> u64 {
@@ -293,5 +295,18 @@ impl Chance {
             x: (u * side) as u32,
             y: ((0.224 + (0.689 - 0.224) * v) * side) as u32,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_sample_of_a_world_is_another_one() {
+        let firsts: HashSet<u64> = (0..100)
+            .map(|sample| Chance::new(7, sample).next())
+            .collect();
+        assert_eq!(firsts.len(), 100);
     }
 }

@@ -115,6 +115,7 @@ fn outcome(sequence: u64, block: BlockCoord, first: u16) -> BlockOutcome {
         wanted,
         tiles,
         candidates,
+        low_contrast: Vec::new(),
     }
 }
 

@@ -3,14 +3,17 @@
 //! Some servers answer "no imagery here" with an ordinary picture of their own. Such a picture can
 //! score high, and then does so at every place that lacks imagery. What gives it away is that its
 //! bytes repeat: two photographs of the ground never agree in every byte, since at least their
-//! noise differs. So candidates with the same content hash in at least [`REPEATS_MIN`] tiles, two
+//! noise differs. So scored tiles with the same content hash in at least [`REPEATS_MIN`] tiles, two
 //! of them at least [`SPREAD_M_MIN`] apart, are taken for placeholders: their state is
 //! `no_imagery`, and they are no detections.
 //!
+//! The hashes are kept of the candidates and of every other scored tile that shows next to nothing,
+//! as a card with a line of text does; of ordinary land that scores low nothing is kept.
+//!
 //! Why both bounds: a few equal tiles side by side can be a source's own doing (a tile served
 //! twice at a seam, a mosaic padded from its neighbour), and say nothing about the rest. Why sea
-//! and desert survive: tiles of one colour are `blank` before they are classified, and whatever
-//! scored below the keep threshold is never touched, however often it repeats.
+//! and desert survive: tiles of one colour are `blank` before they are classified, and photographs
+//! of calm water and bare sand differ by their noise.
 //!
 //! The rule looks at committed outcomes alone and in a fixed order, so it is a pure function of
 //! the ledger.
@@ -28,7 +31,7 @@ pub const REPEATS_MIN: u64 = 8;
 /// How far apart, in metres, the farthest of them must lie from the first in tile order.
 pub const SPREAD_M_MIN: f64 = 10_000.0;
 
-/// The candidates' tiles that show no imagery.
+/// The scored tiles that show no imagery.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Placeholders {
     blocks: HashMap<BlockCoord, TileMask>,
@@ -159,6 +162,26 @@ mod tests {
         };
         placeholders.reclassify(&mut counts);
         assert_eq!((counts.scored, counts.no_imagery), (1, 8));
+    }
+
+    #[test]
+    fn a_card_that_scores_next_to_nothing_is_no_imagery_and_noisy_sand_stays() {
+        let mut run = TestRun::default();
+        for i in 0..40 {
+            let at = |y| TileCoord {
+                z: 18,
+                x: 1000 + 100 * i,
+                y,
+            };
+            run.add_low_contrast(at(131_072), 77);
+            run.add_low_contrast(at(131_073), 1_000 + u64::from(i));
+        }
+        let ledger = run.ledger();
+        let placeholders = Placeholders::find(&ledger).unwrap();
+        assert_eq!(placeholders.tiles(), 40);
+        let mut counts = ledger.counts(80).unwrap();
+        placeholders.reclassify(&mut counts);
+        assert_eq!((counts.scored, counts.no_imagery), (40, 40));
     }
 
     #[test]

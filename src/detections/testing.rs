@@ -6,7 +6,9 @@ use crate::{
     ledger::{
         AreaRecord, CandidateRow, ImageryRecord, Ledger, LedgerReader, Manifest, ModelRecord,
     },
-    tiles::{BlockCoord, BlockOutcome, Candidate, TileCoord, TileOutcome, UNIT_TILES_MAX},
+    tiles::{
+        BlockCoord, BlockOutcome, Candidate, LowContrast, TileCoord, TileOutcome, UNIT_TILES_MAX,
+    },
 };
 
 /// A run that is written to a ledger when it is asked for.
@@ -15,6 +17,8 @@ pub(crate) struct TestRun {
     pub(crate) candidates: Vec<CandidateRow>,
     /// Tiles below the keep threshold, or without a score.
     pub(crate) others: Vec<(TileCoord, TileOutcome)>,
+    /// Tiles among `others` that show next to nothing, with their content hash.
+    pub(crate) low_contrast: Vec<(TileCoord, u64)>,
 }
 
 /// An open ledger in a folder of its own.
@@ -67,6 +71,7 @@ impl Default for TestRun {
             },
             candidates: Vec::new(),
             others: Vec::new(),
+            low_contrast: Vec::new(),
         }
     }
 }
@@ -79,6 +84,26 @@ impl TestRun {
             content_hash,
             attribution: None,
         });
+    }
+
+    /// A tile that scores next to nothing and shows as much.
+    pub(crate) fn add_low_contrast(&mut self, tile: TileCoord, content_hash: u64) {
+        self.others.push((tile, TileOutcome::Scored(0.001)));
+        self.low_contrast.push((tile, content_hash));
+    }
+
+    fn low_contrast_in(&self, block: BlockCoord) -> Vec<LowContrast> {
+        let mut tiles: Vec<LowContrast> = self
+            .low_contrast
+            .iter()
+            .filter(|(tile, _)| BlockCoord::of(*tile) == block)
+            .map(|&(tile, content_hash)| LowContrast {
+                index: BlockCoord::index_of(tile),
+                content_hash,
+            })
+            .collect();
+        tiles.sort_by_key(|tile| tile.index);
+        tiles
     }
 
     /// Writes the ledger, one unit a block.
@@ -126,6 +151,7 @@ impl TestRun {
                 wanted: tiles.keys().copied().collect(),
                 tiles: tiles.into_values().collect(),
                 candidates,
+                low_contrast: self.low_contrast_in(block),
             }
         };
         blocks.into_iter().enumerate().map(outcome).collect()

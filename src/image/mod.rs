@@ -1,9 +1,10 @@
-//! Decoded pixels: 256×256 RGB8 images, decoding, encoding and the test for blank ones.
+//! Decoded pixels: 256×256 RGB8 images, decoding, encoding, and telling those that show nothing.
 //!
 //! In: encoded payloads. Out: pixels, rows top-down. Never: any knowledge of where a tile lies, a
 //! silent resize, or pixels made up for a file that ends too early.
 
 mod blank;
+mod contrast;
 mod decode;
 mod encode;
 mod error;
@@ -14,6 +15,7 @@ mod other_formats;
 pub(crate) mod test_images;
 
 pub use blank::{BLANK_TOLERANCE, is_blank};
+pub use contrast::{LOW_CONTRAST_DEVIATION, is_low_contrast};
 pub use decode::{Size, decode, decode_double, looks_whole, size_of};
 pub use encode::{encode_jpeg, encode_png};
 pub use error::ImageError;

@@ -269,8 +269,9 @@ impl LedgerReader {
         )
     }
 
-    /// Visits the content hash and tile of every candidate whose hash at least `repeats_min`
-    /// candidates share, grouped by hash, each group in tile order.
+    /// Visits the content hash and tile of every kept tile whose hash at least `repeats_min` share,
+    /// grouped by hash, each group in tile order: first the candidates, then those of low contrast.
+    /// No content is among both, since equal images score alike.
     ///
     /// # Errors
     /// The visitor's, or when the ledger is damaged.
@@ -280,14 +281,20 @@ impl LedgerReader {
         mut visit: impl FnMut(u64, TileCoord) -> Result<ControlFlow<()>, E>,
     ) -> Result<(), E> {
         let z = self.manifest()?.zoom;
-        self.each(
-            "SELECT content_hash, x, y FROM candidate WHERE content_hash IN (
-                 SELECT content_hash FROM candidate GROUP BY content_hash HAVING COUNT(*) >= ?1
-             ) ORDER BY content_hash, y, x",
-            [repeats_min],
-            |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?)),
-            |(hash, x, y)| visit(hash.cast_unsigned(), TileCoord { z, x, y }),
-        )
+        // One query a table, so that each reads its rows from an index as they come.
+        for table in ["candidate", "low_contrast"] {
+            self.each(
+                &format!(
+                    "SELECT content_hash, x, y FROM {table} WHERE content_hash IN (
+                         SELECT content_hash FROM {table} GROUP BY content_hash HAVING COUNT(*) >= ?1
+                     ) ORDER BY content_hash, y, x"
+                ),
+                [repeats_min],
+                |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?)),
+                |(hash, x, y)| visit(hash.cast_unsigned(), TileCoord { z, x, y }),
+            )?;
+        }
+        Ok(())
     }
 
     /// Number of candidates with at least a score.
@@ -365,6 +372,7 @@ impl LedgerReader {
             wanted,
             tiles,
             candidates: Vec::new(),
+            low_contrast: Vec::new(),
         })
     }
 

@@ -15,7 +15,8 @@ pub(super) const USER_VERSION: u32 = 1;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `outcome` holds the first commit of each unit, `retry` what later replaced its failures.
-/// `candidate` always shows the present state. Tiles are addressed in XYZ.
+/// `candidate` always shows the present state. `low_contrast` holds scored tiles that are no candidates
+/// and show next to nothing, by which placeholders are told. Tiles are addressed in XYZ.
 const TABLES: &str = "
     CREATE TABLE manifest (
         id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -54,6 +55,12 @@ const TABLES: &str = "
     );
     CREATE INDEX candidate_by_rank ON candidate (score DESC, y, x);
     CREATE INDEX candidate_by_content ON candidate (content_hash, y, x);
+    CREATE TABLE low_contrast (
+        content_hash INTEGER NOT NULL,
+        y INTEGER NOT NULL,
+        x INTEGER NOT NULL,
+        PRIMARY KEY (content_hash, y, x)
+    ) WITHOUT ROWID;
     CREATE TABLE payload (
         candidate INTEGER PRIMARY KEY REFERENCES candidate (id),
         bytes BLOB NOT NULL

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 
 use super::{FILE_NAME, LedgerError, LedgerReader, Manifest, SettingsRecord, encoding, schema};
 use crate::tiles::{
-    BlockCoord, BlockOutcome, Candidate, StateCounts, TileMask, TileOutcome, TileState,
+    BlockCoord, BlockOutcome, Candidate, LowContrast, StateCounts, TileMask, TileOutcome, TileState,
 };
 
 /// A run's ledger, open for writing. Only the process that holds the [`super::RunLock`] opens one.
@@ -181,6 +181,7 @@ impl Ledger {
                 add_to_count(transaction, state, counts.get(state).cast_signed())?;
             }
             insert_candidates(transaction, outcome.block, &outcome.candidates)?;
+            insert_low_contrast(transaction, outcome.block, &outcome.low_contrast)?;
             if outcome.tiles.iter().any(|tile| tile.state().is_failure()) {
                 transaction.execute(
                     "INSERT INTO failed_unit (sequence) VALUES (?1)",
@@ -213,6 +214,12 @@ impl Ledger {
             .filter(|candidate| wanted.contains(candidate.index))
             .cloned()
             .collect();
+        let low_contrast: Vec<LowContrast> = outcome
+            .low_contrast
+            .iter()
+            .filter(|tile| wanted.contains(tile.index))
+            .copied()
+            .collect();
         let still_failed = before
             .iter()
             .filter(|(index, was)| was.state().is_failure() && !wanted.contains(*index))
@@ -234,6 +241,7 @@ impl Ledger {
                 }
             }
             insert_candidates(transaction, outcome.block, &candidates)?;
+            insert_low_contrast(transaction, outcome.block, &low_contrast)?;
             if still_failed == 0 {
                 transaction.execute(
                     "DELETE FROM failed_unit WHERE sequence = ?1",
@@ -287,6 +295,25 @@ fn add_to_count(
              ON CONFLICT (state) DO UPDATE SET tiles = tiles + excluded.tiles",
         )?
         .execute(params![state as u8, tiles])?;
+    Ok(())
+}
+
+fn insert_low_contrast(
+    transaction: &Transaction<'_>,
+    block: BlockCoord,
+    tiles: &[LowContrast],
+) -> rusqlite::Result<()> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT OR IGNORE INTO low_contrast (content_hash, y, x) VALUES (?1, ?2, ?3)",
+    )?;
+    for low_contrast in tiles {
+        let tile = block.tile(low_contrast.index);
+        insert.execute(params![
+            low_contrast.content_hash.cast_signed(),
+            tile.y,
+            tile.x
+        ])?;
+    }
     Ok(())
 }
 
@@ -369,6 +396,7 @@ mod tests {
                         .map(|score| candidate(*index, score))
                 })
                 .collect(),
+            low_contrast: Vec::new(),
         }
     }
 

@@ -97,6 +97,7 @@ impl Simulated {
             wanted: unit.wanted,
             tiles,
             candidates,
+            low_contrast: Vec::new(),
         }
     }
 }

@@ -339,6 +339,17 @@ fn every_tile_ends_in_the_state_that_its_image_deserves() {
         assert_eq!(score, f32::from(byte) / 255.0);
         assert!(score >= 0.5);
     }
+    // The made-up images are nearly black, so the hash is kept of those that score low as well.
+    let mut hashed = HashSet::new();
+    ledger
+        .reader()
+        .repeated_contents(1, |_, tile| {
+            assert!(matches!(place(tile), Place::Image(_)), "{tile}");
+            assert!(hashed.insert(tile), "{tile} is kept twice");
+            Ok::<_, LedgerError>(ControlFlow::Continue(()))
+        })
+        .unwrap();
+    assert_eq!(hashed.len() as u64, counts.scored);
 }
 
 #[test]

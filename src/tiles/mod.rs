@@ -19,8 +19,8 @@ pub use coord::{TileCoord, ZOOM_MAX};
 pub use cover::{Blocks, Cover, CoverBuilder, Span};
 pub use error::TilesError;
 pub use outcome::{
-    AttributionGrid, BlockOutcome, Candidate, StateCounts, TileOutcome, TileState, UNIT_TILES_MAX,
-    WorkUnit,
+    AttributionGrid, BlockOutcome, Candidate, LowContrast, StateCounts, TileOutcome, TileState,
+    UNIT_TILES_MAX, WorkUnit,
 };
 
 /// Side of a tile image in pixels.

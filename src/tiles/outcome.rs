@@ -144,6 +144,16 @@ pub struct Candidate {
     pub payload: Option<Bytes>,
 }
 
+/// A scored tile below the keep threshold whose image shows next to nothing: perhaps a card that
+/// says "no imagery here", which its repetition would tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LowContrast {
+    /// Row-major index of the tile in its block.
+    pub index: u16,
+    /// As in [`Candidate::content_hash`].
+    pub content_hash: u64,
+}
+
 /// The answer to one work unit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BlockOutcome {
@@ -154,6 +164,8 @@ pub struct BlockOutcome {
     pub tiles: Vec<TileOutcome>,
     /// In rising order of index.
     pub candidates: Vec<Candidate>,
+    /// In rising order of index; none of them is a candidate.
+    pub low_contrast: Vec<LowContrast>,
 }
 
 impl BlockOutcome {

@@ -83,6 +83,7 @@ fn run_folder(folder: &Folder) -> String {
             wanted: (0..512).collect(),
             tiles,
             candidates,
+            low_contrast: Vec::new(),
         })
         .unwrap();
     run.to_str().unwrap().to_owned()

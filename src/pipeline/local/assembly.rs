@@ -1,7 +1,7 @@
 //! Puts the answers for a unit's tiles together into its outcome.
 
-use super::TileAnswer;
-use crate::tiles::{BlockOutcome, Candidate, TileOutcome, WorkUnit};
+use super::{Kept, TileAnswer};
+use crate::tiles::{BlockOutcome, Candidate, LowContrast, TileOutcome, WorkUnit};
 
 /// A unit on its way: the answers so far.
 pub(super) struct Assembly {
@@ -9,6 +9,7 @@ pub(super) struct Assembly {
     tiles: Vec<Option<TileOutcome>>,
     unanswered: usize,
     candidates: Vec<Candidate>,
+    low_contrast: Vec<LowContrast>,
 }
 
 impl Assembly {
@@ -19,6 +20,7 @@ impl Assembly {
             tiles: vec![None; count],
             unanswered: count,
             candidates: Vec::new(),
+            low_contrast: Vec::new(),
         }
     }
 
@@ -32,7 +34,14 @@ impl Assembly {
             .and_then(|rank| self.tiles.get_mut(rank));
         if let Some(slot @ None) = slot {
             *slot = Some(answer.outcome);
-            self.candidates.extend(answer.candidate);
+            match answer.kept {
+                Kept::Nothing => {}
+                Kept::Candidate(candidate) => self.candidates.push(candidate),
+                Kept::LowContrast(content_hash) => self.low_contrast.push(LowContrast {
+                    index: answer.index,
+                    content_hash,
+                }),
+            }
             self.unanswered -= 1;
         }
         self.unanswered == 0
@@ -42,12 +51,14 @@ impl Assembly {
     pub(super) fn into_outcome(mut self) -> BlockOutcome {
         debug_assert_eq!(self.unanswered, 0);
         self.candidates.sort_by_key(|candidate| candidate.index);
+        self.low_contrast.sort_by_key(|tile| tile.index);
         BlockOutcome {
             sequence: self.unit.sequence,
             block: self.unit.block,
             wanted: self.unit.wanted,
             tiles: self.tiles.into_iter().flatten().collect(),
             candidates: self.candidates,
+            low_contrast: self.low_contrast,
         }
     }
 }

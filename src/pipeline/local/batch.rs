@@ -10,9 +10,10 @@ use crate::{
     tiles::{TileCoord, TileOutcome},
 };
 
-/// Payloads below this many bytes are decoded before they are sent on encoded, because a blank
-/// tile compresses to almost nothing: a blank 256×256 JPEG takes about 1.6 kB.
-const BLANK_PAYLOAD_BYTES_MAX: usize = 4096;
+/// Payloads below this many bytes are decoded before they are sent on encoded, because a tile that
+/// shows nothing compresses to almost nothing: a blank 256×256 JPEG takes about 1.6 kB, a card with
+/// a line of text 2 to 5 kB, a tile of land some 10 to 20.
+const EMPTY_PAYLOAD_BYTES_MAX: usize = 6144;
 
 /// Images gathered for one call of the classifier.
 pub(super) struct Slots {
@@ -28,6 +29,8 @@ pub(super) struct Owner {
     pub sequence: u64,
     pub index: u16,
     pub tile: TileCoord,
+    /// Whether the image shows next to nothing.
+    pub low_contrast: bool,
     /// The encoded image, where the source had one.
     payload: Option<Bytes>,
 }
@@ -85,32 +88,35 @@ impl Slots {
         tile: TileCoord,
         fetched: Fetched,
     ) -> Result<(), Unfit> {
-        let payload = match (self.form, fetched) {
+        let (payload, low_contrast) = match (self.form, fetched) {
             (ImageForm::Rgb8, Fetched::Payload(payload)) => {
                 let slot = slot_mut(&mut self.pixels, self.owners.len());
                 image::decode(&payload, slot).map_err(|e| Unfit::undecodable(e.reason()))?;
                 if image::is_blank(slot) {
                     return Err(Unfit::blank());
                 }
-                Some(payload)
+                let low_contrast = image::is_low_contrast(slot);
+                (Some(payload), low_contrast)
             }
             (ImageForm::Rgb8, Fetched::Pixels(pixels)) => {
                 if image::is_blank(pixels.as_bytes()) {
                     return Err(Unfit::blank());
                 }
                 slot_mut(&mut self.pixels, self.owners.len()).copy_from_slice(pixels.as_bytes());
-                None
+                (None, image::is_low_contrast(pixels.as_bytes()))
             }
             (ImageForm::Encoded, Fetched::Payload(payload)) => {
-                if payload.len() < BLANK_PAYLOAD_BYTES_MAX {
+                let mut low_contrast = false;
+                if payload.len() < EMPTY_PAYLOAD_BYTES_MAX {
                     image::decode(&payload, &mut self.pixels)
                         .map_err(|e| Unfit::undecodable(e.reason()))?;
                     if image::is_blank(&self.pixels) {
                         return Err(Unfit::blank());
                     }
+                    low_contrast = image::is_low_contrast(&self.pixels);
                 }
                 self.payloads.push(payload.clone());
-                Some(payload)
+                (Some(payload), low_contrast)
             }
             (ImageForm::Encoded, Fetched::Pixels(pixels)) => {
                 if image::is_blank(pixels.as_bytes()) {
@@ -118,7 +124,7 @@ impl Slots {
                 }
                 let payload = Bytes::from(image::encode_png(pixels.as_bytes()));
                 self.payloads.push(payload.clone());
-                Some(payload)
+                (Some(payload), image::is_low_contrast(pixels.as_bytes()))
             }
             (_, Fetched::NoImagery | Fetched::Undecodable(_) | Fetched::Failed(_)) => {
                 return Err(Unfit::undecodable("no image was fetched".to_owned()));
@@ -128,6 +134,7 @@ impl Slots {
             sequence,
             index,
             tile,
+            low_contrast,
             payload,
         });
         Ok(())

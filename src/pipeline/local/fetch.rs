@@ -8,7 +8,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::{Answer, FetchedTile, Shared, TileAnswer};
+use super::{Answer, FetchedTile, Kept, Shared, TileAnswer};
 use crate::{
     imagery::{Fetched, ImagerySource},
     telemetry::Activity,
@@ -135,7 +135,7 @@ impl Fetcher {
             sequence,
             index,
             outcome,
-            candidate: None,
+            kept: Kept::Nothing,
         }]));
         if sent.is_ok() {
             ControlFlow::Continue(())

@@ -89,7 +89,15 @@ struct TileAnswer {
     sequence: u64,
     index: u16,
     outcome: TileOutcome,
-    candidate: Option<Candidate>,
+    kept: Kept,
+}
+
+/// What the ledger keeps of a tile beside its outcome.
+enum Kept {
+    Nothing,
+    Candidate(Candidate),
+    /// The content hash of an image that shows next to nothing.
+    LowContrast(u64),
 }
 
 /// A fetched tile on its way to a worker.

@@ -13,7 +13,7 @@ use crossbeam_channel::Receiver;
 use half::f16;
 
 use super::{
-    Answer, FetchedTile, LocalOptions, Shared, TileAnswer,
+    Answer, FetchedTile, Kept, LocalOptions, Shared, TileAnswer,
     batch::{Slots, Unfit},
 };
 use crate::{
@@ -129,7 +129,7 @@ impl Worker {
                 sequence,
                 index,
                 outcome,
-                candidate: None,
+                kept: Kept::Nothing,
             });
         }
     }
@@ -189,18 +189,24 @@ impl Worker {
         }
         self.failures_in_a_row.store(0, Ordering::Relaxed);
         let owner = &self.slots.owners()[slot];
-        let candidate = (score >= self.options.keep_threshold).then(|| Candidate {
-            index: owner.index,
-            score,
-            attribution: self.grid_at(position),
-            content_hash: self.slots.content_hash(slot),
-            payload: self.options.keep_payloads.then(|| self.slots.payload(slot)),
-        });
+        let kept = if score >= self.options.keep_threshold {
+            Kept::Candidate(Candidate {
+                index: owner.index,
+                score,
+                attribution: self.grid_at(position),
+                content_hash: self.slots.content_hash(slot),
+                payload: self.options.keep_payloads.then(|| self.slots.payload(slot)),
+            })
+        } else if owner.low_contrast {
+            Kept::LowContrast(self.slots.content_hash(slot))
+        } else {
+            Kept::Nothing
+        };
         self.answers.push(TileAnswer {
             sequence: owner.sequence,
             index: owner.index,
             outcome: TileOutcome::Scored(score),
-            candidate,
+            kept,
         });
         ControlFlow::Continue(())
     }
@@ -250,7 +256,7 @@ impl Worker {
             sequence: owner.sequence,
             index: owner.index,
             outcome,
-            candidate: None,
+            kept: Kept::Nothing,
         });
     }
 

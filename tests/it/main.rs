@@ -6,6 +6,7 @@ mod area;
 mod cover_golden;
 mod exports;
 mod http_imagery;
+mod ledger_faults;
 mod model_command;
 mod onnx_models;
 mod probe;

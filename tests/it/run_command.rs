@@ -18,9 +18,9 @@ use serde_json::Value;
 use crate::tile_server::{TileServer, picture};
 
 /// About 4,000 tiles at zoom 18.
-const AREA: &str = "--bbox=12.40,43.90,12.48,43.95";
+pub const AREA: &str = "--bbox=12.40,43.90,12.48,43.95";
 /// About 70 tiles at zoom 18.
-const SMALL_AREA: &str = "--bbox=12.40,43.90,12.41,43.905";
+pub const SMALL_AREA: &str = "--bbox=12.40,43.90,12.41,43.905";
 /// Far more than a start of a run takes here, and an end to waiting should it hang.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long a stalled server stalls.
@@ -31,7 +31,7 @@ fn model() -> PathBuf {
 }
 
 /// `hvmap run` in an empty folder, untouched by the configuration of whoever runs the tests.
-fn hvmap_run(home: &Path, area: &str, imagery: &str) -> Command {
+pub fn hvmap_run(home: &Path, area: &str, imagery: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hvmap"));
     command
         .current_dir(home)
@@ -48,7 +48,7 @@ fn output(mut command: Command) -> Output {
     command.output().unwrap()
 }
 
-fn stderr(output: &Output) -> String {
+pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -57,11 +57,11 @@ fn report(output: &Output) -> Value {
         .unwrap_or_else(|error| panic!("{error}: {}", stderr(output)))
 }
 
-fn exports(run: &Path) -> [Vec<u8>; 2] {
+pub fn exports(run: &Path) -> [Vec<u8>; 2] {
     ["towers.geojson", "towers.mbtiles"].map(|name| std::fs::read(run.join(name)).unwrap())
 }
 
-fn committed(run: &Path) -> HashSet<TileCoord> {
+pub fn committed(run: &Path) -> HashSet<TileCoord> {
     let mut tiles = HashSet::new();
     match LedgerReader::open(run) {
         Ok(ledger) => ledger

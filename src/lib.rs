@@ -9,9 +9,12 @@ pub mod area;
 pub mod cli;
 pub mod detections;
 pub mod export;
+#[cfg(feature = "gdal")]
+mod gdal_reports;
 pub mod image;
 pub mod imagery;
 pub mod ledger;
+pub mod osm;
 pub mod pipeline;
 pub mod predict;
 pub mod scan;

@@ -16,6 +16,7 @@ use crate::{
         Detections, Evaluation, EvaluationSettings, Operation, TruthError, evaluate, read_truth,
     },
     ledger::LedgerReader,
+    osm::OsmError,
 };
 
 /// Measure a run against known towers
@@ -86,12 +87,11 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
 /// Adds what to do about it.
 fn explain(error: TruthError) -> CliError {
     let hint = match &error {
-        TruthError::GeoJson { .. } => "convert it: ogr2ogr -t_srs EPSG:4326 truth.geojson FILE",
-        TruthError::NotDegrees { .. } => {
-            "reproject it: ogr2ogr -t_srs EPSG:4326 truth.geojson FILE"
+        TruthError::File(OsmError::GeoJson { .. }) => {
+            "convert it: ogr2ogr -t_srs EPSG:4326 truth.geojson FILE"
         }
+        TruthError::File(error) => error.hint(),
         TruthError::Empty { .. } => "tag its towers power=tower, or leave `power` out everywhere",
-        _ => "--truth takes a GeoJSON file of points, gzipped or not",
     };
     CliError::from(error).hint(hint)
 }

@@ -1,38 +1,17 @@
 //! Known towers, to measure detections against.
 
-use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Read},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
-use geojson::{Feature, FeatureReader, GeometryValue};
+use geojson::{Feature, GeometryValue};
 
-/// First bytes of a gzip file (RFC 1952).
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+use crate::osm::{self, OsmError};
 
 /// Trouble with a file of known towers.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TruthError {
-    #[error("{} could not be read", path.display())]
-    File {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    #[error("{} is no GeoJSON FeatureCollection", path.display())]
-    GeoJson {
-        path: PathBuf,
-        #[source]
-        source: Box<geojson::Error>,
-    },
-    #[error(
-        "{} is not in degrees of longitude and latitude (got the position {lon}, {lat})",
-        path.display()
-    )]
-    NotDegrees { path: PathBuf, lon: f64, lat: f64 },
+    #[error(transparent)]
+    File(#[from] OsmError),
     #[error("{} holds no tower: {reason}", path.display())]
     Empty { path: PathBuf, reason: &'static str },
 }
@@ -44,42 +23,18 @@ pub enum TruthError {
 /// When the file cannot be read, is no FeatureCollection, is cut off, is not in degrees, or holds
 /// no tower.
 pub fn read_truth(path: &Path) -> Result<Vec<(f64, f64)>, TruthError> {
-    let failed = |source| TruthError::File {
-        path: path.to_owned(),
-        source,
-    };
-    let mut file = BufReader::new(File::open(path).map_err(failed)?);
-    let gzipped = file.fill_buf().map_err(failed)?.starts_with(&GZIP_MAGIC);
-    let reader: Box<dyn Read> = if gzipped {
-        Box::new(BufReader::new(MultiGzDecoder::new(file)))
-    } else {
-        Box::new(file)
-    };
     let mut points = Vec::new();
     let mut towers = Vec::new();
     let mut power_seen = false;
-    for feature in FeatureReader::from_reader(reader).features() {
-        let feature = feature.map_err(|source| TruthError::GeoJson {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })?;
+    osm::for_each_feature(path, |feature| {
         let power = feature.property("power").filter(|value| !value.is_null());
         power_seen |= power.is_some();
         let is_tower = power.is_some_and(|value| value == "tower");
-        if !is_tower && power_seen {
-            continue;
+        if is_tower || !power_seen {
+            if is_tower { &mut towers } else { &mut points }.extend(positions(&feature));
         }
-        for (lon, lat) in positions(&feature) {
-            if !(-180.0..=180.0).contains(&lon) || !(-90.0..=90.0).contains(&lat) {
-                return Err(TruthError::NotDegrees {
-                    path: path.to_owned(),
-                    lon,
-                    lat,
-                });
-            }
-            if is_tower { &mut towers } else { &mut points }.push((lon, lat));
-        }
-    }
+        Ok::<_, TruthError>(())
+    })?;
     let (chosen, reason) = if power_seen {
         (
             towers,
@@ -155,8 +110,14 @@ mod tests {
     #[test]
     fn unusable_files_are_refused_with_the_reason() {
         let cut = &MIXED.as_bytes()[..MIXED.len() - 90];
-        assert!(matches!(read(cut), Err(TruthError::GeoJson { .. })));
-        assert!(matches!(read(b""), Err(TruthError::GeoJson { .. })));
+        assert!(matches!(
+            read(cut),
+            Err(TruthError::File(OsmError::GeoJson { .. }))
+        ));
+        assert!(matches!(
+            read(b""),
+            Err(TruthError::File(OsmError::GeoJson { .. }))
+        ));
         let poles = MIXED.replace("tower", "pole");
         assert!(matches!(
             read(poles.as_bytes()),
@@ -165,7 +126,7 @@ mod tests {
         let metres = MIXED.replace("[2,2]", "[820000.5,4600000]");
         assert!(matches!(
             read(metres.as_bytes()),
-            Err(TruthError::NotDegrees { .. })
+            Err(TruthError::File(OsmError::NotDegrees { .. }))
         ));
     }
 }

@@ -2,7 +2,8 @@
 
 use gdal::{Dataset, Metadata};
 
-use super::{colours::Colours, quiet::Quiet, transform::Transform};
+use super::{colours::Colours, transform::Transform};
+use crate::gdal_reports::Quiet;
 use crate::tiles::{TILE_SIZE_PX, TileCoord, ZOOM_MAX, mercator};
 
 /// The raster is measured at this many points along each side.

@@ -23,7 +23,6 @@
 mod colours;
 mod frame;
 mod palette;
-mod quiet;
 mod sample;
 mod stretch;
 mod transform;
@@ -39,7 +38,6 @@ use gdal::{Dataset, DatasetOptions, GdalOpenFlags, Metadata};
 
 use colours::Colours;
 use frame::Frame;
-use quiet::Quiet;
 pub use stretch::Stretch;
 use warper::Warper;
 
@@ -47,7 +45,7 @@ use super::{
     Emit, FetchFailure, Fetched, ImageryError, ImagerySource, RetryClass, SourceDescription,
     SourceOptions, secrets::Secrets,
 };
-use crate::tiles::WorkUnit;
+use crate::{gdal_reports::Quiet, tiles::WorkUnit};
 
 /// Bytes of decoded blocks that GDAL keeps for all threads together, unless `GDAL_CACHEMAX` is set
 /// in the environment. A row of 64 tiles of a file of 512-pixel blocks needs about 25 MB.

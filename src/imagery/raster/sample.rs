@@ -2,7 +2,7 @@
 
 use gdal::{Dataset, raster::RasterBand};
 
-use super::quiet::Quiet;
+use crate::gdal_reports::Quiet;
 
 /// Longest side of the reduced image that a sample is taken from.
 const SIDE_MAX: usize = 1024;

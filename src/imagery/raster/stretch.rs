@@ -4,7 +4,8 @@ use std::{fmt, str::FromStr};
 
 use gdal::{Dataset, Metadata, raster::GdalDataType};
 
-use super::{colours::Colours, quiet::Quiet, sample};
+use super::{colours::Colours, sample};
+use crate::gdal_reports::Quiet;
 
 /// The share of a band's values that each end of the scale cuts off.
 const CUT: f64 = 0.02;

@@ -8,7 +8,7 @@ use std::{
 use gdal::Dataset;
 use gdal_sys::GDALTransformerFunc;
 
-use super::quiet::Quiet;
+use crate::gdal_reports::Quiet;
 use crate::tiles::{TILE_SIZE_PX, TileCoord, mercator};
 
 /// Largest error, in pixels of the tile, of positions interpolated along a row; the same as

@@ -12,10 +12,10 @@ use super::{
     Raster,
     colours::{Colours, Depth},
     open_dataset, palette,
-    quiet::Quiet,
     transform::Transform,
 };
 use crate::{
+    gdal_reports::Quiet,
     image::RgbTile,
     tiles::{TILE_SIZE_PX, TileCoord},
 };

@@ -1,4 +1,5 @@
-//! GDAL's own error reports, kept off stderr and turned into ours.
+//! GDAL's own error reports, kept off stderr and turned into ours: for all modules that read by
+//! GDAL.
 
 use std::{
     cell::RefCell,
@@ -14,13 +15,13 @@ thread_local! {
 }
 
 /// While it lives, this thread's GDAL reports go to the log at debug level, not to stderr.
-pub(super) struct Quiet {
+pub(crate) struct Quiet {
     /// The handler is pushed on this thread's stack, so the guard must be dropped on it too.
     _this_thread: PhantomData<*const ()>,
 }
 
 impl Quiet {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // SAFETY: pushes on the thread's own stack; `drop` pops it on the same thread.
         unsafe { gdal_sys::CPLPushErrorHandler(Some(report)) };
         Self {
@@ -29,17 +30,22 @@ impl Quiet {
     }
 
     /// Runs an action of GDAL's. Where it gives nothing, says what failed and why.
-    pub(super) fn run<T>(
+    pub(crate) fn run<T>(
         &self,
         what: &str,
         action: impl FnOnce() -> Option<T>,
     ) -> Result<T, String> {
-        FAILURE.with_borrow_mut(Option::take);
-        action().ok_or_else(|| match FAILURE.with_borrow_mut(Option::take) {
+        take_failure();
+        action().ok_or_else(|| match take_failure() {
             Some(cause) => format!("{what} ({cause})"),
             None => what.to_owned(),
         })
     }
+}
+
+/// The first failure that GDAL reported on this thread since the last question.
+pub(crate) fn take_failure() -> Option<String> {
+    FAILURE.with_borrow_mut(Option::take)
 }
 
 impl Drop for Quiet {

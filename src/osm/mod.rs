@@ -1,0 +1,273 @@
+//! What OpenStreetMap knows of the power grid in a file of its data.
+//!
+//! In: GeoJSON (gzip allowed), `.osm` XML (gzip allowed) or `.osm.pbf`, told apart by their first
+//! bytes. Out: [`PowerFeatures`]: supports, lines and substations in degrees, each with what it is
+//! and whether it still stands. Never: a download, or a judgement of what to do with a feature:
+//! that differs between a comparison, a scan's seeds and labels.
+//!
+//! What the tags mean is said in one place, `tags.rs`. Formats of OpenStreetMap itself are read by
+//! GDAL in a single pass; its nodes live in a temporary file, so memory holds the power features
+//! alone.
+
+mod error;
+mod geojson_file;
+#[cfg(feature = "gdal")]
+mod ogr_file;
+mod tags;
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+};
+
+use flate2::bufread::MultiGzDecoder;
+
+pub use error::OsmError;
+pub(crate) use geojson_file::for_each_feature;
+use tags::{Kind, classify};
+pub use tags::{Lifecycle, LineKind, SupportKind};
+
+/// The licence of everything that derives from OpenStreetMap.
+pub const ATTRIBUTION: &str = "© OpenStreetMap contributors, ODbL 1.0";
+
+/// Something that carries conductors, at a point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Support {
+    pub kind: SupportKind,
+    pub lifecycle: Lifecycle,
+    /// Longitude in degrees.
+    pub lon: f64,
+    /// Latitude in degrees.
+    pub lat: f64,
+    /// Such as `node/123`, where the file says so.
+    pub osm_id: Option<Box<str>>,
+}
+
+/// A line or cable, as one way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    pub kind: LineKind,
+    pub lifecycle: Lifecycle,
+    /// Longitudes and latitudes in the way's order, at least two.
+    pub path: Vec<(f64, f64)>,
+    /// The highest of the stated voltages, in volts.
+    pub voltage_v: Option<u32>,
+    pub osm_id: Option<Box<str>>,
+}
+
+/// A substation as an area, or as the point where it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Substation {
+    pub lifecycle: Lifecycle,
+    /// Outer rings, longitudes and latitudes, closed; one ring of one point for a node.
+    pub outlines: Vec<Vec<(f64, f64)>>,
+    pub osm_id: Option<Box<str>>,
+}
+
+/// The power features of a file, in its order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PowerFeatures {
+    pub supports: Vec<Support>,
+    pub lines: Vec<Line>,
+    pub substations: Vec<Substation>,
+    /// Power features of other kinds, such as generators and transformers.
+    pub others: u64,
+}
+
+impl PowerFeatures {
+    /// Longitude and latitude of the towers that stand: `power=tower`, in use or not.
+    pub fn towers(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.supports
+            .iter()
+            .filter(|support| support.kind == SupportKind::Tower && support.lifecycle.stands())
+            .map(|support| (support.lon, support.lat))
+    }
+
+    /// The overhead high-voltage lines that stand.
+    pub fn overhead_lines(&self) -> impl Iterator<Item = &Line> {
+        self.lines
+            .iter()
+            .filter(|line| line.kind == LineKind::Line && line.lifecycle.stands())
+    }
+
+    /// Adds a feature if its tags make it one of the power grid.
+    fn add(&mut self, feature: RawFeature<'_>) {
+        let Some((kind, lifecycle)) = classify(feature.tag) else {
+            return;
+        };
+        let osm_id = feature.osm_id.map(Into::into);
+        match (kind, feature.geometry) {
+            (Kind::Support(kind), RawGeometry::Points(points)) => {
+                self.supports
+                    .extend(points.into_iter().map(|(lon, lat)| Support {
+                        kind,
+                        lifecycle,
+                        lon,
+                        lat,
+                        osm_id: osm_id.clone(),
+                    }));
+            }
+            // A portal may be drawn as the beam between its legs, a tower as its footprint.
+            (Kind::Support(kind), RawGeometry::Lines(lines) | RawGeometry::Rings(lines)) => {
+                self.supports
+                    .extend(
+                        lines
+                            .iter()
+                            .filter_map(|line| middle(line))
+                            .map(|(lon, lat)| Support {
+                                kind,
+                                lifecycle,
+                                lon,
+                                lat,
+                                osm_id: osm_id.clone(),
+                            }),
+                    );
+            }
+            // A line that closes is read as an area by some readers.
+            (Kind::Line(kind), RawGeometry::Lines(lines) | RawGeometry::Rings(lines)) => {
+                let voltage_v = (feature.tag)("voltage").and_then(|text| tags::voltage(&text));
+                self.lines
+                    .extend(
+                        lines
+                            .into_iter()
+                            .filter(|path| path.len() > 1)
+                            .map(|path| Line {
+                                kind,
+                                lifecycle,
+                                path,
+                                voltage_v,
+                                osm_id: osm_id.clone(),
+                            }),
+                    );
+            }
+            (Kind::Substation, geometry) => {
+                let outlines = match geometry {
+                    RawGeometry::Points(points) => points.into_iter().map(|at| vec![at]).collect(),
+                    RawGeometry::Lines(lines) | RawGeometry::Rings(lines) => lines,
+                };
+                self.substations.push(Substation {
+                    lifecycle,
+                    outlines,
+                    osm_id,
+                });
+            }
+            (Kind::Other, _) | (Kind::Line(_), RawGeometry::Points(_)) => self.others += 1,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.supports.is_empty() && self.lines.is_empty() && self.substations.is_empty()
+    }
+}
+
+/// A feature before its tags are understood.
+struct RawFeature<'a> {
+    tag: &'a dyn Fn(&str) -> Option<String>,
+    geometry: RawGeometry,
+    osm_id: Option<String>,
+}
+
+/// Longitudes and latitudes.
+enum RawGeometry {
+    Points(Vec<(f64, f64)>),
+    Lines(Vec<Vec<(f64, f64)>>),
+    /// Outer rings.
+    Rings(Vec<Vec<(f64, f64)>>),
+}
+
+/// The middle of a line's or ring's extent.
+fn middle(line: &[(f64, f64)]) -> Option<(f64, f64)> {
+    let fold = |pick: fn(f64, f64) -> f64| {
+        line.iter()
+            .copied()
+            .reduce(|a, b| (pick(a.0, b.0), pick(a.1, b.1)))
+    };
+    let (low, high) = (fold(f64::min)?, fold(f64::max)?);
+    Some((f64::midpoint(low.0, high.0), f64::midpoint(low.1, high.1)))
+}
+
+/// Reads the power features of a file.
+///
+/// # Errors
+/// When the file cannot be read, is cut off, is of none of the formats, is not in degrees of
+/// longitude and latitude, or holds no power feature; and where it takes GDAL and there is none.
+pub fn read_power(path: &Path) -> Result<PowerFeatures, OsmError> {
+    let format = Format::of(path)?;
+    let mut features = PowerFeatures::default();
+    let read = match format {
+        Format::GeoJson => geojson_file::read(path, &mut features)?,
+        Format::Osm { gzipped } => read_by_ogr(path, gzipped, &mut features)?,
+    };
+    if features.is_empty() {
+        return Err(OsmError::NoPower {
+            path: path.to_owned(),
+            read,
+            others: features.others,
+        });
+    }
+    Ok(features)
+}
+
+#[cfg(feature = "gdal")]
+use ogr_file::read as read_by_ogr;
+
+#[cfg(not(feature = "gdal"))]
+fn read_by_ogr(path: &Path, _: bool, _: &mut PowerFeatures) -> Result<u64, OsmError> {
+    Err(OsmError::WithoutGdal {
+        path: path.to_owned(),
+    })
+}
+
+/// First bytes of a gzip file (RFC 1952).
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+/// What the first block of an `.osm.pbf` calls itself, behind its length and field number.
+const PBF_HEADER: &[u8] = b"OSMHeader";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    GeoJson,
+    Osm { gzipped: bool },
+}
+
+impl Format {
+    /// Tells by the first bytes.
+    fn of(path: &Path) -> Result<Self, OsmError> {
+        let failed = |source| OsmError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let (reader, gzipped) = open(path).map_err(failed)?;
+        let mut head = Vec::new();
+        reader.take(64).read_to_end(&mut head).map_err(failed)?;
+        let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
+        match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            None => Err(OsmError::Empty {
+                path: path.to_owned(),
+            }),
+            Some(b'{') => Ok(Self::GeoJson),
+            Some(b'<') => Ok(Self::Osm { gzipped }),
+            Some(_) if head.windows(PBF_HEADER.len()).any(|at| at == PBF_HEADER) => {
+                Ok(Self::Osm { gzipped })
+            }
+            Some(_) => Err(OsmError::UnknownFormat {
+                path: path.to_owned(),
+            }),
+        }
+    }
+}
+
+/// Opens a file, unpacking it if it is gzipped, and says whether it is.
+pub(crate) fn open(path: &Path) -> std::io::Result<(Box<dyn BufRead>, bool)> {
+    let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
+    let gzipped = file.fill_buf()?.starts_with(&GZIP_MAGIC);
+    let reader: Box<dyn BufRead> = if gzipped {
+        Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(file)))
+    } else {
+        Box::new(file)
+    };
+    Ok((reader, gzipped))
+}
+
+#[cfg(test)]
+mod tests;

@@ -26,8 +26,8 @@ use hvmap::{
         self, SourceOptions,
         synthetic::{StyleChoice, World},
     },
-    ledger::{AreaRecord, ImageryRecord, Ledger, Manifest, ModelRecord},
-    pipeline::{Drive, Ending, Local, LocalOptions, Recording, Stages},
+    ledger::{AreaRecord, ImageryRecord, Ledger, Manifest},
+    pipeline::{Drive, Ending, Local, LocalOptions, Recording, Stages, model_record},
     predict::{Model, bench::bare_session},
     scan::Everything,
     telemetry::{Stage, Trouble},
@@ -194,7 +194,6 @@ fn run(model: &dyn Model, file: &Path, cover: &Cover, out: &Path) -> f64 {
 }
 
 fn manifest(model: &dyn Model, cover: &Cover) -> Manifest {
-    let info = model.info();
     Manifest {
         area: AreaRecord {
             label: "bench".into(),
@@ -210,17 +209,7 @@ fn manifest(model: &dyn Model, cover: &Cover) -> Manifest {
             synthetic: true,
             rules: Vec::new(),
         },
-        model: ModelRecord {
-            name: info.name.clone(),
-            checksum: info.checksum.clone(),
-            classes: info.classes.clone(),
-            positives: info.positives.clone(),
-            precision: info.precision.clone(),
-            adaptation: info.adaptation.clone(),
-            trained_on_synthetic: info.trained_on_synthetic,
-            attribution_columns_px: None,
-            attribution_rows_px: None,
-        },
+        model: model_record(model.info()),
         threshold: 0.9,
         keep_threshold: 0.45,
         keep_payloads: false,

@@ -16,6 +16,7 @@ mod drive;
 mod error;
 mod executor;
 mod local;
+mod record;
 mod simulated;
 #[cfg(test)]
 mod tests;
@@ -24,4 +25,5 @@ pub use drive::{Drive, Ending, Progress, Recording};
 pub use error::PipelineError;
 pub use executor::Executor;
 pub use local::{Local, LocalOptions, Stages};
+pub use record::model_record;
 pub use simulated::{Simulated, SimulatedDetector};

@@ -6,7 +6,8 @@ use super::{Args, args::ScanName, command_line, default_out};
 use crate::{
     cli::{CliError, DEMO_MODEL, area_args, imagery_args::ImagerySettings, terminal},
     imagery::ImagerySource,
-    ledger::{ImageryRecord, Manifest, ModelRecord, SettingsRecord},
+    ledger::{ImageryRecord, Manifest, SettingsRecord},
+    pipeline::model_record,
     predict::{Model, ModelInfo},
     tiles::{Cover, UNIT_TILES_MAX},
 };
@@ -243,19 +244,4 @@ fn rules(settings: &ImagerySettings) -> Vec<String> {
         .collect();
     rules.sort_unstable();
     rules
-}
-
-fn model_record(info: &ModelInfo) -> ModelRecord {
-    let map = info.attribution.as_ref();
-    ModelRecord {
-        name: info.name.clone(),
-        checksum: info.checksum.clone(),
-        classes: info.classes.clone(),
-        positives: info.positives.clone(),
-        precision: info.precision.clone(),
-        adaptation: info.adaptation.clone(),
-        trained_on_synthetic: info.trained_on_synthetic,
-        attribution_columns_px: map.map(|map| map.columns_px.clone()),
-        attribution_rows_px: map.map(|map| map.rows_px.clone()),
-    }
 }

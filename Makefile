@@ -3,6 +3,7 @@
 #   make build     the program, in target/release
 #   make run       a demo: San Marino, drawn imagery, the built-in model
 #   make test      every test
+#   make test-keras  the tests of python/ that need TensorFlow (it is large)
 #   make install   PREFIX=/usr/local (DESTDIR is honoured)
 #   make ort       ONNX Runtime beside the program; make ort-gpu the one that knows CUDA
 #   make bench     what the pipeline costs over the bare model
@@ -14,7 +15,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEMO_OUT := runs/san-marino
 
 .DEFAULT_GOAL := build
-.PHONY: build run test test-rust test-python bench install ort ort-gpu library packages lint
+.PHONY: build run test test-rust test-python test-keras bench install ort ort-gpu library packages lint
 
 packages:
 	@scripts/packages.sh
@@ -53,6 +54,15 @@ test-python: packages .venv/ready
 	@echo 'setting up .venv for the tests of python/' >&2
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable 'python[test]'
+	@touch $@
+
+test-keras: packages .venv-keras/ready
+	TF_CPP_MIN_LOG_LEVEL=2 .venv-keras/bin/python -m pytest -q python
+
+.venv-keras/ready: python/pyproject.toml
+	@echo 'setting up .venv-keras, with TensorFlow' >&2
+	@$(PYTHON) -m venv .venv-keras
+	@.venv-keras/bin/python -m pip install --quiet --disable-pip-version-check --editable 'python[keras,test]'
 	@touch $@
 
 bench: library

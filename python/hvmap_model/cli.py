@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import __version__
 from .contract import BrokenContract
+from .unusable import Unusable
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,11 +18,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.run(options)
     except (ValueError, OSError, BrokenContract) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        print(f"error: {error}", file=sys.stderr)
-        print("hint: pip install './python[keras]' brings TensorFlow", file=sys.stderr)
+        print(f"error: {error}: pip install './python[keras]' brings TensorFlow", file=sys.stderr)
         return 2
     return 0
 
@@ -74,21 +74,51 @@ def _train(options) -> None:
 def _package_arguments(commands) -> None:
     command = commands.add_parser(
         "package",
-        help="package a Keras model as one ONNX file in hvmap's contract",
-        description="Writes DIR/NAME/VERSION/model.onnx. Example: hvmap-model package "
-        "tower.keras -o models --name hv_grid --tiles tiles",
+        help="package a classifier as one ONNX file in hvmap's contract",
+        description="Writes DIR/NAME/VERSION/model.onnx and a report beside it. Example: "
+        "hvmap-model package tower.h5 -o models --name hv_grid --version 1 "
+        "--classes negatives,towers --positive towers --preprocess xception "
+        "--precision int8 --calibrate tiles",
     )
     command.set_defaults(run=_package)
-    command.add_argument("model", type=Path, metavar="MODEL.keras")
+    command.add_argument("model", type=Path, metavar="MODEL",
+                         help="Keras (.h5, .keras, .json or .yaml), ONNX, or a SavedModel's folder")
     command.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     command.add_argument("--name", required=True)
-    command.add_argument("--version", dest="number", type=int, default=1)
-    command.add_argument("--tiles", type=Path, required=True, metavar="FOLDER",
-                         help="labelled tiles for the proof of parity and the canaries")
+    command.add_argument("--version", dest="number", type=int, default=1, metavar="N",
+                         help="the model's version, a folder below its name [1]")
+    command.add_argument("--weights", type=Path, metavar="FILE.h5",
+                         help="the weights of an architecture")
+    command.add_argument("--classes", metavar="NAME,NAME|FILE",
+                         help="in the order of the outputs, or a file with a name a line "
+                         "[class_0, class_1, …]")
+    command.add_argument("--positive", metavar="NAME,NAME",
+                         help="the classes that mean a tower; without it `hvmap run` asks")
+    command.add_argument("--preprocess", metavar="HOW",
+                         help="how bytes are scaled: xception, caffe, torch, unit, none or "
+                         "SCALE,OFFSET; needed unless the model says it")
+    command.add_argument("--mean", metavar="R,G,B",
+                         help="instead of --preprocess: (x / 255 - mean) / deviation")
+    command.add_argument("--deviation", metavar="R,G,B", help="goes with --mean")
+    command.add_argument("--fit", choices=("resize", "crop", "pad"),
+                         help="how a tile of 256 px becomes an image of the model's size")
+    command.add_argument("--activation", choices=("softmax", "sigmoid", "none"),
+                         help="what makes the outputs probabilities, where the graph does not tell")
+    command.add_argument("--layout", choices=("nhwc", "nchw"),
+                         help="where the shape does not tell")
+    command.add_argument("--size", type=int, metavar="PX",
+                         help="of the model's images, where the file leaves it open [256]")
+    command.add_argument("--output-name", dest="output_name", metavar="NAME",
+                         help="the output that holds the scores, where there are several")
+    command.add_argument("--precision", default="fp32", metavar="P,P",
+                         help="fp32, fp16, int8, or several: the first is written as NAME, "
+                         "others as NAME-PRECISION [fp32]")
+    command.add_argument("--calibrate", type=Path, metavar="FOLDER|FILE.mbtiles",
+                         help="tiles for int8's ranges, with both classes among them")
+    command.add_argument("--tiles", type=Path, metavar="FOLDER|FILE.mbtiles",
+                         help="tiles for the proof and the canaries [those of --calibrate]")
     command.add_argument("--tiles-count", type=int, default=400, metavar="N",
                          help="how many of them, from each label the same [400]")
-    command.add_argument("--classes", default="negative,tower", help="names [negative,tower]")
-    command.add_argument("--positive", default="tower", help="names, with commas [tower]")
     command.add_argument("--threshold", type=float, default=0.5, help="recommended [0.5]")
     command.add_argument("--training", choices=("synthetic", "real", "unknown"), default="unknown",
                          help="what the model was trained on [unknown]")
@@ -96,21 +126,82 @@ def _package_arguments(commands) -> None:
 
 
 def _package(options) -> None:
-    from .export import Package, package
-    from .tiles import find_tiles, sample
+    from .export import PRECISIONS, Options, package
+    from .sources import Wanted
 
-    tiles = sample(find_tiles([options.tiles]), options.tiles_count, seed=1)
-    notes = Package(
-        classes=options.classes.split(","),
-        positives=options.positive.split(","),
-        threshold=options.threshold,
-        training=options.training,
-        licence=options.licence,
+    precisions = tuple(options.precision.split(","))
+    for precision in precisions:
+        if precision not in PRECISIONS:
+            raise Unusable(f"there is no precision {precision}", f"give {', '.join(PRECISIONS)}")
+    if len(set(precisions)) < len(precisions):
+        raise Unusable(f"--precision {options.precision} names one twice", "name each once")
+    if options.number < 1:
+        raise Unusable(f"--version {options.number} is no version", "give 1 or more")
+    if not 0 <= options.threshold <= 1:
+        raise Unusable(f"--threshold {options.threshold:g} is no probability", "give 0 to 1")
+    if not options.name or "/" in options.name or options.name.startswith("."):
+        raise Unusable(f"--name {options.name!r} is no folder's name", "give a plain one")
+    wanted = Wanted(
+        weights=options.weights,
+        output=options.output_name,
+        layout=options.layout,
+        size_px=options.size,
     )
-    out = options.output / options.name / str(options.number) / "model.onnx"
-    metadata = package(options.model, out, notes, tiles)
-    print(out)
-    print(metadata.parity)
+    files = package(
+        options.model,
+        options.output,
+        Options(
+            name=options.name,
+            version=options.number,
+            precisions=precisions,
+            classes=_names(options.classes),
+            positives=options.positive.split(",") if options.positive else [],
+            preprocess=_scaling(options),
+            fit=options.fit,
+            activation=options.activation,
+            threshold=options.threshold,
+            training=options.training,
+            licence=options.licence,
+            tiles=options.tiles,
+            calibrate=options.calibrate,
+            tiles_count=options.tiles_count,
+            wanted=wanted,
+        ),
+    )
+    from .contract import check
+
+    for file in files:
+        print(file)
+        for key, value in check(file).parity.items():
+            print(f"  {key.replace('_', ' ')}: {value}")
+
+
+def _names(text: str | None) -> list[str]:
+    """Names with commas, or the lines of a labels file."""
+    if not text:
+        return []
+    if Path(text).is_file():
+        lines = [line.strip() for line in Path(text).read_text().splitlines()]
+        return [line for line in lines if line]
+    return [name.strip() for name in text.split(",")]
+
+
+def _scaling(options):
+    from .preprocess import normalised, parse
+
+    if options.mean is None and options.deviation is None:
+        return parse(options.preprocess) if options.preprocess else None
+    if options.preprocess or not (options.mean and options.deviation):
+        raise Unusable("--mean and --deviation go together and without --preprocess", "give both")
+    try:
+        mean, deviation = (
+            [float(part) for part in text.split(",")] for text in (options.mean, options.deviation)
+        )
+    except ValueError:
+        raise Unusable("--mean and --deviation take numbers", "such as 0.5,0.5,0.5") from None
+    if len(mean) != 3 or len(deviation) != 3 or min(deviation) <= 0:
+        raise Unusable("--mean and --deviation take three numbers each", "such as 0.5,0.5,0.5")
+    return normalised(mean, deviation)
 
 
 def _evaluate_arguments(commands) -> None:

@@ -28,6 +28,7 @@ TRAININGS = ("synthetic", "real", "unknown")
 
 _PREFIX = "hvmap."
 _ATTRIBUTION_KEYS = ("attribution_columns_px", "attribution_rows_px")
+_LEFT_OUT_EMPTY = (*_ATTRIBUTION_KEYS, "calibration")
 
 
 class BrokenContract(ValueError):
@@ -41,7 +42,7 @@ class Metadata:
     classes: list[str]
     """Names, in the order of the scores."""
     positives: list[str]
-    """The classes that count as a tower."""
+    """The classes that count as a tower; none where the packager was not told, and hvmap asks."""
     activation: str
     """`softmax` or `sigmoid`: how the scores became probabilities."""
     threshold: float
@@ -63,6 +64,8 @@ class Metadata:
     licence: str = ""
     parity: dict = field(default_factory=dict)
     """How close the file's scores are to the source model's, and on what."""
+    calibration: dict = field(default_factory=dict)
+    """For int8: the tiles that the ranges of values were measured on, and the layers in float."""
 
 
 def write(model: onnx.ModelProto, metadata: Metadata) -> None:
@@ -70,7 +73,7 @@ def write(model: onnx.ModelProto, metadata: Metadata) -> None:
     strings = {f"{_PREFIX}contract": VERSION}
     for entry in fields(Metadata):
         value = getattr(metadata, entry.name)
-        if entry.name in _ATTRIBUTION_KEYS and not value:
+        if entry.name in _LEFT_OUT_EMPTY and not value:
             continue
         if entry.name == "canary_images":
             value = _png(value)
@@ -89,7 +92,7 @@ def read(model: onnx.ModelProto) -> Metadata:
     values = {}
     for entry in fields(Metadata):
         key = _PREFIX + entry.name
-        if key not in strings and entry.name in _ATTRIBUTION_KEYS:
+        if key not in strings and entry.name in _LEFT_OUT_EMPTY:
             continue
         if key not in strings:
             raise BrokenContract(f"{key} is missing")
@@ -126,7 +129,9 @@ def check(path: Path) -> Metadata:
         _expect(outputs, ATTRIBUTION, onnx.TensorProto.FLOAT, [None, len(rows), len(columns)])
     if unknown := set(outputs) - {SCORES, ATTRIBUTION}:
         raise BrokenContract(f"outputs that the contract does not know: {sorted(unknown)}")
-    if not metadata.positives or not set(metadata.positives) < set(metadata.classes):
+    positives, every = set(metadata.positives), set(metadata.classes)
+    exclusive = metadata.activation == "softmax"
+    if not positives <= every or (exclusive and positives == every):
         raise BrokenContract(f"positives {metadata.positives} of classes {metadata.classes}")
     if metadata.activation not in ("softmax", "sigmoid"):
         raise BrokenContract(f"activation {metadata.activation!r}")

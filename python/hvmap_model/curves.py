@@ -52,7 +52,7 @@ def summary(scores: np.ndarray, truth: np.ndarray) -> dict:
 
 def plot(scores: np.ndarray, truth: np.ndarray, base_rate: float, path: Path) -> None:
     """Draws the ROC (false-positive rate on a log scale) and precision–recall at a base rate."""
-    plt = _pyplot()
+    plt = pyplot()
     _, recall, false_positives = rates(scores, truth)
     hits, false = base_rate * recall, (1 - base_rate) * false_positives
     precision = hits / np.maximum(hits + false, 1e-12)
@@ -72,7 +72,7 @@ def plot(scores: np.ndarray, truth: np.ndarray, base_rate: float, path: Path) ->
 
 def plot_history(history: list[dict], path: Path) -> None:
     """Draws training and validation loss over the steps."""
-    plt = _pyplot()
+    plt = pyplot()
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
     steps = [check["step"] for check in history]
     axes.plot(steps, [check["training_loss"] for check in history], label="training")
@@ -84,7 +84,7 @@ def plot_history(history: list[dict], path: Path) -> None:
     plt.close(figure)
 
 
-def _pyplot():
+def pyplot():
     """Matplotlib without a screen; only drawing needs it."""
     import matplotlib
 

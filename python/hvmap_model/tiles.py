@@ -16,10 +16,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-POSITIVE, NEGATIVE = "tower", "negative"
+POSITIVES = ("tower", "towers", "positive", "positives")
+NEGATIVES = ("negative", "negatives")
+"""Names of the two labels' folders."""
 BLOCK_SIDE = 64
 """Tiles along the side of a block, hvmap's grid of planning."""
 
+_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 _NAME = re.compile(r"(\d+)-(\d+)-(\d+)\.(?:jpe?g|png|webp)", re.IGNORECASE)
 
 
@@ -38,28 +41,45 @@ class Tile:
     """Column and row in pixels of each tower's base in the tile, where known."""
 
 
-def find_tiles(folders: list[Path]) -> list[Tile]:
+def find_tiles(folders: list[Path], addressed: bool = True) -> list[Tile]:
     """Lists the tiles of labelled folders, in a fixed order.
 
-    Raises `ValueError` where a folder has no tile of one of the two labels.
+    Images that are not named `z-x-y` have no place, which only packaging can do without
+    (`addressed=False`). Images that `strike.txt` names, one path a line, are left out: that is
+    how a person strikes out wrong labels. Raises `ValueError` where there is no tile of one of
+    the two labels.
     """
     tiles = []
     for world, folder in enumerate(folders):
+        if not folder.is_dir():
+            raise ValueError(f"{folder} is no folder: name one that holds tower/ and negative/")
         bases = _bases(folder)
-        for label in (POSITIVE, NEGATIVE):
-            found = []
-            for path in sorted((folder / label).glob("*")):
+        struck = _struck(folder)
+        for names, positive in ((POSITIVES, True), (NEGATIVES, False)):
+            for path in sorted(one for name in names for one in (folder / name).glob("*")):
+                if str(path.relative_to(folder)) in struck:
+                    continue
                 if match := _NAME.fullmatch(path.name):
                     z, x, y = map(int, match.groups())
-                    found.append(
-                        Tile(path, world, z, x, y, label == POSITIVE, bases.get((z, x, y), ()))
-                    )
-            tiles += found
-    for label, wanted in ((POSITIVE, True), (NEGATIVE, False)):
+                elif not addressed and path.suffix.lower() in _ENDINGS:
+                    z, x, y = 0, len(tiles), 0
+                else:
+                    continue
+                tiles.append(Tile(path, world, z, x, y, positive, bases.get((z, x, y), ())))
+    for names, wanted in ((POSITIVES, True), (NEGATIVES, False)):
         if not any(tile.positive == wanted for tile in tiles):
-            names = ", ".join(str(folder / label) for folder in folders)
-            raise ValueError(f"no image named z-x-y.jpg in {names}")
+            places = ", ".join(str(folder / names[0]) for folder in folders)
+            raise ValueError(f"no image named z-x-y.jpg in {places}")
     return tiles
+
+
+def _struck(folder: Path) -> set[str]:
+    """The paths in `strike.txt`, relative to the folder; lines may have remarks behind a `#`."""
+    path = folder / "strike.txt"
+    if not path.exists():
+        return set()
+    lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())
+    return {line for line in lines if line}
 
 
 def split_by_place(tiles: list[Tile], share: float, seed: int) -> tuple[list[Tile], list[Tile]]:
@@ -134,7 +154,7 @@ def _bases(folder: Path) -> dict[tuple[int, int, int], tuple[tuple[float, float]
     """The towers' bases by tile, from the column `bases` ("x y;x y") of `labels.csv`."""
     bases = {}
     for row in _labels(folder):
-        pixels = [base.split() for base in row["bases"].split(";") if base]
+        pixels = [base.split() for base in (row.get("bases") or "").split(";") if base]
         bases[_address(row)] = tuple((float(x), float(y)) for x, y in pixels)
     return bases
 

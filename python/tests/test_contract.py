@@ -36,7 +36,7 @@ def test_a_model_that_was_not_packaged_is_told(model, tmp_path):
     [
         ("classes", '["one"]', "expected the shape"),
         ("classes", "one, two", "hvmap.classes is unreadable"),
-        ("positives", "[]", "positives"),
+        ("positives", '["mast"]', "positives"),
         ("activation", "relu", "activation 'relu'"),
         ("training", "guessed", "training 'guessed'"),
         ("threshold", "1.5", "threshold 1.5"),

@@ -8,12 +8,10 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 import keras  # noqa: E402  (only there with TensorFlow)
 
-from hvmap_model import contract, parity  # noqa: E402
+from hvmap_model import contract, proof  # noqa: E402
 from hvmap_model.cli import main  # noqa: E402
-from hvmap_model.convert import to_onnx  # noqa: E402
 from hvmap_model.head import Head, UnfitHead  # noqa: E402
 from hvmap_model.slim import FusedBatchNormalization, slim_xception  # noqa: E402
-from hvmap_model.tiles import find_tiles, read_pixels  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -34,26 +32,25 @@ def test_training_leaves_a_model_its_history_and_its_curves(trained):
     assert notes["history"][-1]["auc"] > 0.6
 
 
-def test_a_trained_model_is_packaged_and_proven(trained, labelled, tmp_path):
+def test_a_trained_model_is_packaged_in_three_precisions_and_proven(trained, labelled, tmp_path):
     arguments = ["package", str(trained), "-o", str(tmp_path), "--name", "cross"]
-    assert main([*arguments, "--tiles", str(labelled), "--training", "synthetic"]) == 0
+    arguments += ["--calibrate", str(labelled), "--precision", "fp32,int8,fp16"]
+    assert main([*arguments, "--training", "synthetic"]) == 0
     path = tmp_path / "cross" / "1" / "model.onnx"
     metadata = contract.check(path)
-    assert metadata.parity["score_difference_max"] <= parity.TOLERANCE
+    assert metadata.classes == ["negative", "tower"] and metadata.positives == ["tower"]
+    assert metadata.parity["score_difference_max"] <= proof.TOLERANCE
+    assert metadata.parity["scores_bit_identical_without_attribution"] is True
     assert metadata.parity["attribution_identity_error_max"] <= 1e-3
     assert main(["check", str(path)]) == 0
     assert main(["evaluate", str(path), str(labelled)]) == 0
-
-
-def test_a_conversion_that_computes_something_else_is_refused(trained, labelled):
-    model = keras.models.load_model(trained, compile=False)
-    head = Head(model, [1])
-    converted, plain = to_onnx(model, head), to_onnx(model, None)
-    kernel, bias = model.get_layer("scores").get_weights()
-    model.get_layer("scores").set_weights([kernel * 0.9, bias + [0.3, -0.3]])
-    images = read_pixels(find_tiles([labelled])[:8])
-    with pytest.raises(parity.NoParity, match="scores differ"):
-        parity.prove(model, converted, plain, head, images, "eight tiles")
+    for precision in ("int8", "fp16"):
+        path = tmp_path / f"cross-{precision}" / "1" / "model.onnx"
+        metadata = contract.check(path)
+        assert metadata.precision == precision
+        assert metadata.attribution_columns_px
+        assert main(["check", str(path)]) == 0
+        assert "data:image/png" in (path.parent / "report.html").read_text()
 
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])

@@ -21,8 +21,17 @@ pub struct Peak {
     pub radius_px: f64,
 }
 
-/// The peaks of a tile's attribution grid, the strongest first. At most one for now; none where
-/// the grid holds no number.
+/// Towers that are told apart in one tile, at most.
+const PEAKS_MAX: usize = 4;
+/// A further peak reaches this share of the highest,
+const FURTHER_SHARE_MIN: f64 = 0.6;
+/// lies this far from the others, in pixels (29 m at zoom 18 on the equator),
+const FURTHER_PX_MIN: f64 = 48.0;
+/// and the margin between them sinks to this share of it.
+const VALLEY_SHARE_MAX: f64 = 0.5;
+
+/// The peaks of a tile's attribution grid, the strongest first; none where the grid holds no
+/// number. A further peak counts where a valley parts it from the stronger ones.
 ///
 /// # Errors
 /// When the grid has other sides than the model's map.
@@ -54,14 +63,61 @@ pub fn locate(
     }) else {
         return Ok(Vec::new());
     };
-    let (column, row) = (highest % width, highest / width);
-    let (x_px, half_width) = along(&map.columns_px, column, |i| value(i, row));
-    let (y_px, half_height) = along(&map.rows_px, row, |i| value(column, i));
-    Ok(vec![Peak {
-        x_px,
-        y_px,
-        radius_px: half_width.hypot(half_height),
-    }])
+    let peak = |cell: usize| {
+        let (column, row) = (cell % width, cell / width);
+        let (x_px, half_width) = along(&map.columns_px, column, |i| value(i, row));
+        let (y_px, half_height) = along(&map.rows_px, row, |i| value(column, i));
+        Peak {
+            x_px,
+            y_px,
+            radius_px: half_width.hypot(half_height),
+        }
+    };
+    let at = |cell: usize| value(cell % width, cell / width);
+    let mut further: Vec<usize> = (0..width * height)
+        .filter(|&cell| cell != highest && at(highest) > 0.0)
+        .filter(|&cell| at(cell) >= FURTHER_SHARE_MIN * at(highest))
+        .filter(|&cell| is_summit(cell, width, height, at))
+        .collect();
+    further.sort_by(|&a, &b| at(b).total_cmp(&at(a)).then(a.cmp(&b)));
+    let mut cells = vec![highest];
+    for cell in further {
+        let apart = cells.iter().all(|&known| {
+            let (a, b) = (peak(known), peak(cell));
+            (a.x_px - b.x_px).hypot(a.y_px - b.y_px) >= FURTHER_PX_MIN
+                && valley(known, cell, width, at) <= VALLEY_SHARE_MAX * at(cell)
+        });
+        if apart && cells.len() < PEAKS_MAX {
+            cells.push(cell);
+        }
+    }
+    Ok(cells.into_iter().map(peak).collect())
+}
+
+/// Whether no neighbour is higher; of equal neighbours the first in reading order is the summit.
+fn is_summit(cell: usize, width: usize, height: usize, at: impl Fn(usize) -> f64) -> bool {
+    let (x, y) = (cell % width, cell / width);
+    let columns = x.saturating_sub(1)..=(x + 1).min(width - 1);
+    let mut rows = y.saturating_sub(1)..=(y + 1).min(height - 1);
+    rows.all(|row| {
+        columns.clone().all(|column| {
+            let other = row * width + column;
+            other == cell || at(other) < at(cell) || (at(other) == at(cell) && other > cell)
+        })
+    })
+}
+
+/// The lowest cell on the straight way between two.
+fn valley(from: usize, to: usize, width: usize, at: impl Fn(usize) -> f64) -> f64 {
+    let place = |cell: usize| ((cell % width) as f64, (cell / width) as f64);
+    let ((x0, y0), (x1, y1)) = (place(from), place(to));
+    let steps = (x1 - x0).abs().max((y1 - y0).abs()) as usize;
+    let on_way = (0..=steps).map(|step| {
+        let share = step as f64 / steps.max(1) as f64;
+        let (x, y) = (x0 + share * (x1 - x0), y0 + share * (y1 - y0));
+        at(y.round() as usize * width + x.round() as usize)
+    });
+    on_way.fold(f64::INFINITY, f64::min)
 }
 
 /// The peak along one axis around the highest cell, and half that cell's extent, both in pixels.

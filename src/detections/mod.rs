@@ -1,26 +1,33 @@
 //! Detections: the candidates above a threshold, ranked and placed on the ground.
 //!
-//! In: a run's ledger. Out: [`Detection`]s in the order of their rank, streamed, so that a million
-//! of them need no more memory than one; and how good they are against known towers ([`evaluate`]).
-//! Never: a clock, chance, or any state of its own. The same ledger gives the same detections, byte
+//! In: a run's ledger. Out: [`Detection`]s tile by tile, streamed; the [`Grid`], in which a tower
+//! is one detection and stands in its line; what of it OpenStreetMap lacks; and how good it all is
+//! against known towers ([`evaluate`]). Never: a clock, chance, or any state of its own. The same ledger gives the same detections, byte
 //! for byte.
 
+mod chain;
+mod compare;
 mod distance;
 mod error;
 mod evaluate;
+mod grid;
 mod locate;
 mod placeholder;
+mod sphere;
 #[cfg(test)]
 pub(crate) mod testing;
 mod truth;
 
 use std::ops::ControlFlow;
 
+pub use chain::{Chains, SPAN_MAX_M, TOWERS_MIN, chain};
+pub use compare::{Comparison, MATCH_M, NEAR_LINE_M, OsmStatus};
 pub use distance::distance_m;
 pub use error::DetectionsError;
 pub use evaluate::{
     Evaluation, EvaluationSettings, Location, Operation, Target, TileCounts, TruthCounts, evaluate,
 };
+pub use grid::{Chain, Grid, MERGE_M};
 pub use locate::{Peak, locate};
 pub use placeholder::{Placeholders, REPEATS_MIN, SPREAD_M_MIN};
 pub use truth::{TruthError, read_truth};
@@ -41,7 +48,8 @@ pub struct Detection {
     pub tile: TileCoord,
     /// The model's score, 0 to 1. It ranks; it is not the probability that a tower stands here.
     pub score: f32,
-    /// 1 is the best: by falling score, among equals by tile.
+    /// 1 is the best. Of a [`Grid`]: well-chained ones first. Of a tile: by falling score, among
+    /// equals by tile.
     pub rank: u64,
     /// Longitude of the located pixel, or of the tile's centre, in degrees.
     pub lon: f64,
@@ -56,6 +64,18 @@ pub struct Detection {
     pub uncertainty_m: f64,
     /// Whether the model said where in the tile the tower stands.
     pub located: bool,
+    /// How well it lines up with others, in nats; 0 for a lonely one.
+    pub support: f32,
+    /// The number of the probable line it belongs to, counted from 1.
+    pub chain: Option<u32>,
+    /// Its place in that line, counted from 1.
+    pub place: Option<u32>,
+    /// What OpenStreetMap has there, if it was compared.
+    pub osm_status: Option<OsmStatus>,
+    /// The mapped feature it was matched with, such as `node/123`.
+    pub osm_id: Option<Box<str>>,
+    /// Metres to that, or to the line nearby.
+    pub osm_distance_m: Option<f64>,
 }
 
 /// The detections of a run.
@@ -130,14 +150,62 @@ impl<'a> Detections<'a> {
         Ok(rank)
     }
 
-    /// The detection of one candidate. One a tile for now: the number at the id's end leaves room
-    /// for several towers in one tile.
+    /// Hands over every peak of the candidates whose score reaches `score_min`, best first: a tile
+    /// that shows several towers gives several. Ranks are those of the tiles.
+    pub(crate) fn for_each_peak<E: From<DetectionsError> + From<LedgerError>>(
+        &self,
+        score_min: f32,
+        mut visit: impl FnMut(Detection) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut rank = 0;
+        self.ledger.candidates_by_rank(score_min, |candidate| {
+            if !self.placeholders.contains(candidate.tile) {
+                rank += 1;
+                let peaks = self.peaks(&candidate)?;
+                for number in 0..peaks.len().max(1) {
+                    visit(self.at_peak(&candidate, peaks.get(number).copied(), number, rank))?;
+                }
+            }
+            Ok::<_, E>(ControlFlow::Continue(()))
+        })
+    }
+
+    /// Hands over every tile that has a score, placeholders left out.
+    pub(crate) fn for_each_scored<E: From<LedgerError>>(
+        &self,
+        mut visit: impl FnMut(TileCoord) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.ledger.outcomes(|outcome| {
+            for (tile, state) in outcome.iter() {
+                if state.score().is_some() && !self.placeholders.contains(tile) {
+                    visit(tile)?;
+                }
+            }
+            Ok::<_, E>(ControlFlow::Continue(()))
+        })
+    }
+
+    fn peaks(&self, candidate: &CandidateRow) -> Result<Vec<Peak>, DetectionsError> {
+        match (&candidate.attribution, &self.map) {
+            (Some(grid), Some(map)) => locate(candidate.tile, grid, map),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The detection at a candidate's strongest peak.
     fn detection(&self, candidate: &CandidateRow, rank: u64) -> Result<Detection, DetectionsError> {
+        let peak = self.peaks(candidate)?.into_iter().next();
+        Ok(self.at_peak(candidate, peak, 0, rank))
+    }
+
+    fn at_peak(
+        &self,
+        candidate: &CandidateRow,
+        peak: Option<Peak>,
+        number: usize,
+        rank: u64,
+    ) -> Detection {
         let tile = candidate.tile;
-        let peak = match (&candidate.attribution, &self.map) {
-            (Some(grid), Some(map)) => locate(tile, grid, map)?.into_iter().next(),
-            _ => None,
-        };
         let located = peak.is_some();
         let half_tile = f64::from(TILE_SIZE_PX) / 2.0;
         let peak = peak.unwrap_or(Peak {
@@ -146,8 +214,8 @@ impl<'a> Detections<'a> {
             radius_px: half_tile.hypot(half_tile),
         });
         let (lon, lat) = tile.lon_lat_at_px(peak.x_px, peak.y_px);
-        Ok(Detection {
-            id: format!("{}-{}-{}-1", tile.z, tile.x, tile.y),
+        Detection {
+            id: format!("{}-{}-{}-{}", tile.z, tile.x, tile.y, number + 1),
             tile,
             score: candidate.score,
             rank,
@@ -157,7 +225,13 @@ impl<'a> Detections<'a> {
             y_px: peak.y_px,
             uncertainty_m: peak.radius_px * mercator::metres_per_px(lat, tile.z),
             located,
-        })
+            support: 0.0,
+            chain: None,
+            place: None,
+            osm_status: None,
+            osm_id: None,
+            osm_distance_m: None,
+        }
     }
 }
 

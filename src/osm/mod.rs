@@ -197,7 +197,7 @@ pub fn read_power(path: &Path) -> Result<PowerFeatures, OsmError> {
     let mut features = PowerFeatures::default();
     let read = match format {
         Format::GeoJson => geojson_file::read(path, &mut features)?,
-        Format::Osm { gzipped } => read_by_ogr(path, gzipped, &mut features)?,
+        Format::Osm(form) => read_by_ogr(path, form, &mut features)?,
     };
     if features.is_empty() {
         return Err(OsmError::NoPower {
@@ -213,7 +213,7 @@ pub fn read_power(path: &Path) -> Result<PowerFeatures, OsmError> {
 use ogr_file::read as read_by_ogr;
 
 #[cfg(not(feature = "gdal"))]
-fn read_by_ogr(path: &Path, _: bool, _: &mut PowerFeatures) -> Result<u64, OsmError> {
+fn read_by_ogr(path: &Path, _: OsmForm, _: &mut PowerFeatures) -> Result<u64, OsmError> {
     Err(OsmError::WithoutGdal {
         path: path.to_owned(),
     })
@@ -227,7 +227,18 @@ const PBF_HEADER: &[u8] = b"OSMHeader";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     GeoJson,
-    Osm { gzipped: bool },
+    Osm(OsmForm),
+}
+
+/// How a file of one of OpenStreetMap's own formats is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "gdal"),
+    expect(dead_code, reason = "only GDAL reads them")
+)]
+struct OsmForm {
+    gzipped: bool,
+    xml: bool,
 }
 
 impl Format {
@@ -246,9 +257,12 @@ impl Format {
                 path: path.to_owned(),
             }),
             Some(b'{') => Ok(Self::GeoJson),
-            Some(b'<') => Ok(Self::Osm { gzipped }),
+            Some(b'<') => Ok(Self::Osm(OsmForm { gzipped, xml: true })),
             Some(_) if head.windows(PBF_HEADER.len()).any(|at| at == PBF_HEADER) => {
-                Ok(Self::Osm { gzipped })
+                Ok(Self::Osm(OsmForm {
+                    gzipped,
+                    xml: false,
+                }))
             }
             Some(_) => Err(OsmError::UnknownFormat {
                 path: path.to_owned(),

@@ -21,7 +21,7 @@ use gdal::{
 use gdal_sys::OGRLayerH;
 
 use super::{
-    OsmError, PowerFeatures, RawFeature, RawGeometry,
+    OsmError, OsmForm, PowerFeatures, RawFeature, RawGeometry,
     tags::{KEYS, LIFECYCLES},
 };
 use crate::gdal_reports::{Quiet, take_failure};
@@ -39,7 +39,7 @@ const LAYERS: [(&str, &str); 5] = [
 /// filters on, those of the power grid.
 pub(super) fn read(
     path: &Path,
-    gzipped: bool,
+    form: OsmForm,
     features: &mut PowerFeatures,
 ) -> Result<u64, OsmError> {
     let damaged = |what: String| OsmError::Ogr {
@@ -49,15 +49,20 @@ pub(super) fn read(
     let quiet = Quiet::new();
     take_failure();
     let settings = Settings::create();
-    let name = match gzipped {
+    let name = match form.gzipped {
         true => format!("/vsigzip/{}", path.display()),
         false => path.display().to_string(),
     };
     let config = format!("CONFIG_FILE={}", settings.path);
+    // The driver's own index of nodes is faster, but takes no negative ids, which editors give.
+    let indexing = match form.xml {
+        true => "USE_CUSTOM_INDEXING=NO",
+        false => "USE_CUSTOM_INDEXING=YES",
+    };
     let options = DatasetOptions {
         open_flags: GdalOpenFlags::GDAL_OF_VECTOR | GdalOpenFlags::GDAL_OF_READONLY,
         allowed_drivers: Some(&["OSM"]),
-        open_options: Some(&[&config]),
+        open_options: Some(&[&config, indexing]),
         ..DatasetOptions::default()
     };
     let dataset = quiet

@@ -129,6 +129,16 @@ fn osm_xml_is_read_with_prefixed_keys_and_closed_ways() {
 
 #[cfg(feature = "gdal")]
 #[test]
+fn what_an_editor_saved_and_nobody_uploaded_is_read_too() {
+    let unsaved = XML.replace("id=\"", "id=\"-").replace("ref=\"", "ref=\"-");
+    let features = read("power.osm", unsaved.as_bytes()).unwrap();
+    assert_eq!(features.towers().count(), 2);
+    assert_eq!(features.lines[0].path.len(), 2);
+    assert_eq!(features.substations.len(), 1);
+}
+
+#[cfg(feature = "gdal")]
+#[test]
 fn osm_xml_that_ends_early_is_refused() {
     let error = read("power.osm", &XML.as_bytes()[..XML.len() - 60]).unwrap_err();
     assert!(matches!(error, OsmError::Ogr { .. }), "{error}");

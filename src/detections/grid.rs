@@ -1,0 +1,312 @@
+//! One detection for one tower, strung into lines and ranked.
+//!
+//! In: the peaks of all candidates above a threshold. Out: a [`Grid`]. It is held in memory, some
+//! 300 bytes a detection and twice that while it is built, since a tower's line may cross the
+//! whole country.
+
+use std::cmp::Ordering;
+
+use rstar::{RTree, primitives::GeomWithData};
+
+use super::{
+    Comparison, Detection, Detections, DetectionsError,
+    chain::chain,
+    compare::{self, Yards},
+    distance_m,
+    sphere::on_sphere,
+};
+use crate::osm::PowerFeatures;
+
+/// Detections of different tiles that lie no farther apart are one tower: it stands at the border,
+/// and each tile shows a part of it. Less than parallel lines are apart, more than both locations
+/// are off.
+pub const MERGE_M: f64 = 30.0;
+/// Nats of support from which on a detection is chained as well as can be, and only its score
+/// tells its rank.
+const SUPPORT_RANKED_MAX: f32 = 30.0;
+
+/// A run's likely towers and lines.
+#[derive(Clone, Debug, Default)]
+pub struct Grid {
+    /// By rank.
+    towers: Vec<Detection>,
+    /// The longest first, which is the order of their numbers.
+    chains: Vec<Chain>,
+    merged: u64,
+    comparison: Option<Comparison>,
+}
+
+/// A probable line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chain {
+    /// Counted from 1.
+    pub number: u32,
+    /// Indices of its towers, from one end to the other.
+    pub towers: Vec<u32>,
+    /// How well its towers line up, 0 to 1: the mean of their support, as a share of the most that
+    /// counts.
+    pub confidence: f32,
+    pub length_m: f64,
+}
+
+impl Grid {
+    /// The detections that score at least `score_min`, merged, chained and ranked; compared with
+    /// what OpenStreetMap knows where that is given.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read, or an attribution grid does not fit the model's map.
+    pub fn of(
+        detections: &Detections<'_>,
+        score_min: f32,
+        osm: Option<(&PowerFeatures, f64)>,
+    ) -> Result<Self, DetectionsError> {
+        let mut hits = Vec::new();
+        detections.for_each_peak(score_min, |hit| {
+            hits.push(hit);
+            Ok::<_, DetectionsError>(())
+        })?;
+        let found = hits.len();
+        let mut towers = merge(hits);
+        let merged = (found - towers.len()) as u64;
+        let places: Vec<_> = towers.iter().map(|tower| (tower.lon, tower.lat)).collect();
+        let yards = osm.map(|(features, _)| Yards::of(features));
+        let chains = chain(&places, |i| {
+            yards.as_ref().is_some_and(|yards| yards.contain(places[i]))
+        });
+        for (tower, &support) in towers.iter_mut().zip(&chains.support) {
+            tower.support = support;
+        }
+        let mut order: Vec<u32> = (0..towers.len() as u32).collect();
+        order.sort_by(|&a, &b| by_rank(&towers[a as usize], &towers[b as usize]));
+        let mut index = vec![0u32; towers.len()];
+        for (rank, &old) in order.iter().enumerate() {
+            index[old as usize] = rank as u32;
+            towers[old as usize].rank = rank as u64 + 1;
+        }
+        towers.sort_unstable_by_key(|tower| tower.rank);
+        let mut grid = Self {
+            towers,
+            merged,
+            ..Self::default()
+        };
+        for line in chains.chains {
+            grid.add_chain(line.iter().map(|&old| index[old as usize]).collect());
+        }
+        if let Some((features, radius_m)) = osm {
+            grid.comparison = Some(compare::compare(
+                detections,
+                &mut grid.towers,
+                features,
+                radius_m,
+            )?);
+        }
+        Ok(grid)
+    }
+
+    /// Its best ranked `count` detections alone. Chains lose the others, and keep their numbers.
+    pub fn truncate(&mut self, count: usize) {
+        self.towers.truncate(count);
+        for chain in &mut self.chains {
+            chain.towers.retain(|&tower| (tower as usize) < count);
+        }
+    }
+
+    /// By rank.
+    #[must_use]
+    pub fn towers(&self) -> &[Detection] {
+        &self.towers
+    }
+
+    #[must_use]
+    pub fn chains(&self) -> &[Chain] {
+        &self.chains
+    }
+
+    /// Detections that were another tile's view of the same tower.
+    #[must_use]
+    pub fn merged(&self) -> u64 {
+        self.merged
+    }
+
+    /// The comparison with OpenStreetMap, if it was asked for.
+    #[must_use]
+    pub fn comparison(&self) -> Option<&Comparison> {
+        self.comparison.as_ref()
+    }
+
+    /// The order in which a person looks at them with the least travel: chain by chain, each from
+    /// its end that is nearer to where the last one ended, and then what is lonely by rank.
+    #[must_use]
+    pub fn along_lines(&self) -> Vec<&Detection> {
+        let mut order = Vec::with_capacity(self.towers.len());
+        let mut placed = vec![false; self.towers.len()];
+        for chain in &self.chains {
+            let own = |tower: &&u32| self.towers[**tower as usize].chain == Some(chain.number);
+            for &tower in chain.towers.iter().filter(own) {
+                if !std::mem::replace(&mut placed[tower as usize], true) {
+                    order.push(&self.towers[tower as usize]);
+                }
+            }
+        }
+        let lonely = self.towers.iter().zip(placed).filter(|(_, placed)| !placed);
+        order.extend(lonely.map(|(tower, _)| tower));
+        order
+    }
+
+    fn add_chain(&mut self, line: Vec<u32>) {
+        let number = self.chains.len() as u32 + 1;
+        let mut support = 0.0;
+        for (place, &tower) in line.iter().enumerate() {
+            let tower = &mut self.towers[tower as usize];
+            support += tower.support.min(SUPPORT_RANKED_MAX);
+            // Where lines meet, the tower belongs to the longest.
+            if tower.chain.is_none() {
+                (tower.chain, tower.place) = (Some(number), Some(place as u32 + 1));
+            }
+        }
+        let at = |tower: u32| {
+            let tower = &self.towers[tower as usize];
+            (tower.lon, tower.lat)
+        };
+        let length_m = line
+            .windows(2)
+            .map(|pair| distance_m(at(pair[0]), at(pair[1])));
+        self.chains.push(Chain {
+            number,
+            confidence: support / (SUPPORT_RANKED_MAX * line.len() as f32),
+            length_m: length_m.sum(),
+            towers: line,
+        });
+    }
+}
+
+/// Well-chained ones first, then by score, then by tile.
+fn by_rank(a: &Detection, b: &Detection) -> Ordering {
+    let support = |tower: &Detection| tower.support.min(SUPPORT_RANKED_MAX);
+    let place = |tower: &Detection| (tower.tile.y, tower.tile.x);
+    support(b)
+        .total_cmp(&support(a))
+        .then(b.score.total_cmp(&a.score))
+        .then_with(|| place(a).cmp(&place(b)))
+        .then_with(|| a.id.cmp(&b.id))
+}
+
+/// Of hits by falling score, the strongest of those that are one tower.
+fn merge(hits: Vec<Detection>) -> Vec<Detection> {
+    let at: Vec<_> = hits
+        .iter()
+        .map(|hit| on_sphere((hit.lon, hit.lat)))
+        .collect();
+    let points = at.iter().enumerate();
+    let tree = RTree::bulk_load(points.map(|(i, &p)| GeomWithData::new(p, i)).collect());
+    let mut absorbed = vec![false; hits.len()];
+    for i in 0..hits.len() {
+        if absorbed[i] {
+            continue;
+        }
+        for near in tree.locate_within_distance(at[i], MERGE_M * MERGE_M) {
+            if near.data > i && hits[near.data].tile != hits[i].tile {
+                absorbed[near.data] = true;
+            }
+        }
+    }
+    let kept = hits
+        .into_iter()
+        .zip(absorbed)
+        .filter(|(_, absorbed)| !absorbed);
+    kept.map(|(hit, _)| hit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use half::f16;
+
+    use super::*;
+    use crate::{
+        detections::testing::TestRun,
+        tiles::{AttributionGrid, TileCoord},
+    };
+
+    /// A grid of 16×16 cells with peaks at these cells, each falling off over its neighbours.
+    fn peaks(at: &[(i32, i32)]) -> AttributionGrid {
+        let cell = |i: i32| {
+            let (x, y) = (i % 16, i / 16);
+            let near = |&(px, py): &(i32, i32)| {
+                let square = (x - px).pow(2) + (y - py).pow(2);
+                4.0 * (-f64::from(square) / 2.0).exp()
+            };
+            f16::from_f64(at.iter().map(near).sum())
+        };
+        AttributionGrid {
+            width: 16,
+            height: 16,
+            cells: (0..256).map(cell).collect(),
+        }
+    }
+
+    /// A tile's column and row, its score and its peaks' cells.
+    type Hit<'a> = (u32, u32, f32, &'a [(i32, i32)]);
+
+    fn grid(hits: &[Hit<'_>]) -> Grid {
+        let mut run = TestRun::default();
+        let cells: Vec<f32> = (0..16).map(|i| i as f32 * 16.0 + 8.0).collect();
+        run.manifest.model.attribution_columns_px = Some(cells.clone());
+        run.manifest.model.attribution_rows_px = Some(cells);
+        for (i, &(x, y, score, at)) in hits.iter().enumerate() {
+            run.add(TileCoord { z: 18, x, y }, score, i as u64);
+            run.candidates[i].attribution = Some(peaks(at));
+        }
+        let ledger = run.ledger();
+        Grid::of(&Detections::of(&ledger).unwrap(), 0.5, None).unwrap()
+    }
+
+    #[test]
+    fn a_tower_at_a_tile_border_is_reported_once() {
+        let grid = grid(&[
+            (140_143, 95_508, 0.7, &[(15, 8)]),
+            (140_144, 95_508, 0.9, &[(0, 8)]),
+            (140_145, 95_508, 0.8, &[(8, 8)]),
+        ]);
+        assert_eq!((grid.towers().len(), grid.merged()), (2, 1));
+        assert_eq!(grid.towers()[0].id, "18-140144-95508-1");
+    }
+
+    #[test]
+    fn two_towers_in_one_tile_are_two() {
+        let grid = grid(&[(140_143, 95_508, 0.7, &[(3, 3), (12, 11)])]);
+        let ids: Vec<_> = grid
+            .towers()
+            .iter()
+            .map(|tower| tower.id.as_str())
+            .collect();
+        assert_eq!(ids, ["18-140143-95508-1", "18-140143-95508-2"]);
+    }
+
+    #[test]
+    fn chained_detections_come_before_a_lonely_one_that_scores_more() {
+        let mut hits: Vec<Hit<'_>> = (0..8)
+            .map(|i| (140_100 + 3 * i, 95_508, 0.6, &[(8, 8)][..]))
+            .collect();
+        hits.push((140_110, 95_600, 0.99, &[(8, 8)]));
+        let grid = grid(&hits);
+        assert_eq!(grid.chains().len(), 1);
+        let lonely = grid.towers().last().unwrap();
+        assert_eq!((lonely.rank, lonely.chain, lonely.score), (9, None, 0.99));
+        let mut places: Vec<_> = grid
+            .towers()
+            .iter()
+            .filter_map(|tower| tower.place)
+            .collect();
+        places.sort_unstable();
+        assert_eq!(places, (1..=8).collect::<Vec<_>>());
+        let along: Vec<_> = grid
+            .along_lines()
+            .iter()
+            .map(|tower| tower.tile.x)
+            .collect();
+        assert!(
+            along[..8].is_sorted() || along[..8].iter().rev().is_sorted(),
+            "{along:?}"
+        );
+    }
+}

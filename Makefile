@@ -15,7 +15,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEMO_OUT := runs/san-marino
 
 .DEFAULT_GOAL := build
-.PHONY: build run test test-rust test-python test-keras bench install ort ort-gpu library packages lint
+.PHONY: build run test test-rust test-python test-keras test-clients bench install ort ort-gpu library packages lint
 
 packages:
 	@scripts/packages.sh
@@ -56,7 +56,7 @@ test-python: packages .venv/ready
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable 'python[test]'
 	@touch $@
 
-test-keras: packages .venv-keras/ready
+test-keras test-clients: packages .venv-keras/ready
 	TF_CPP_MIN_LOG_LEVEL=2 .venv-keras/bin/python -m pytest -q python
 
 .venv-keras/ready: python/pyproject.toml

@@ -6,10 +6,15 @@ use std::{
     process::ExitCode,
 };
 
-use super::{CliError, terminal};
+use super::{
+    CliError,
+    terminal::{self, grouped},
+};
 use crate::{
-    export::{self, ExportError, ExportRequest, Format, Geometry, IfExists},
+    detections::{Comparison, MATCH_M, OsmStatus},
+    export::{self, Against, ExportError, ExportRequest, Format, Geometry, IfExists, Schema},
     ledger::LedgerReader,
+    osm,
 };
 
 /// Write a run's detections for another program
@@ -19,6 +24,9 @@ use crate::{
 ///   hvmap export runs/pakistan --format csv --threshold 0.95 -o - | head
 ///   hvmap export runs/pakistan --format geojson --geometry tile -o squares.geojson
 ///   hvmap export runs/pakistan --format mbtiles -o towers.mbtiles
+///   hvmap export runs/pakistan --format osm --osm pakistan.osm.pbf --max-hints 5000 -o hints.osm
+///   hvmap export runs/pakistan --format geojson --geometry line -o lines.geojson
+///   hvmap export runs/pakistan --bundle --osm pakistan.osm.pbf -o pakistan-hints
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -27,16 +35,45 @@ pub struct Args {
     run: PathBuf,
 
     /// The file format
-    #[arg(long, value_enum)]
-    format: Format,
+    #[arg(long, value_enum, required_unless_present = "bundle")]
+    format: Option<Format>,
+
+    /// Write a folder with all a mapper needs: JOSM session, QGIS, MapRoulette, report
+    #[arg(long, conflicts_with_all = ["format", "geometry", "schema"])]
+    bundle: bool,
 
     /// Lowest score to export; the run's own threshold if left out
     #[arg(long, value_name = "T")]
     threshold: Option<f32>,
 
-    /// What to draw for a detection: its point, or the square of its tile
+    /// What to draw: each detection's point, the square of its tile, or the probable lines
     #[arg(long, value_enum, default_value_t)]
     geometry: Geometry,
+
+    /// Property names of GeoJSON: hvmap's, or those of the tools of 2018 (X, Y, Z, pred, fill)
+    #[arg(long, value_enum, default_value_t)]
+    schema: Schema,
+
+    /// Compare with OpenStreetMap's power features: GeoJSON, .osm or .osm.pbf, gzipped or not.
+    /// Each hint gets an `osm_status`; osm and maproulette leave out what is mapped
+    #[arg(long, value_name = "FILE")]
+    osm: Option<PathBuf>,
+
+    /// How far a mapped tower may lie from its detection, in metres
+    #[arg(long, value_name = "M", default_value_t = MATCH_M, value_parser = metres)]
+    osm_radius: f64,
+
+    /// Export the best ranked hints only, as many as this
+    #[arg(long, value_name = "N", conflicts_with = "review_hours")]
+    max_hints: Option<usize>,
+
+    /// Export as many hints as people look at in so many hours, at 1,000 an hour
+    #[arg(long, value_name = "H", value_parser = hours)]
+    review_hours: Option<f64>,
+
+    /// Let SYNTHETIC hints into formats that are for mapping, and compare them with OpenStreetMap
+    #[arg(long)]
+    allow_synthetic: bool,
 
     /// Replace the file if there is one
     #[arg(long)]
@@ -47,22 +84,67 @@ pub struct Args {
     output: PathBuf,
 }
 
+/// What a team of reviewers looks at in an hour.
+const HINTS_PER_HOUR: f64 = 1_000.0;
+
+fn metres(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(metres) if (1.0..=500.0).contains(&metres) => Ok(metres),
+        _ => Err("a radius is a number of metres from 1 to 500".to_owned()),
+    }
+}
+
+fn hours(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(hours) if (0.0..=1e6).contains(&hours) => Ok(hours),
+        _ => Err("hours are a number, 0 or more".to_owned()),
+    }
+}
+
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let ledger = LedgerReader::open(&args.run)?;
     let manifest = ledger.manifest()?;
     let threshold = args.threshold.unwrap_or(manifest.threshold);
-    let request = ExportRequest::new(&ledger, threshold)
+    refuse_synthetic(&args, manifest.imagery.synthetic)?;
+    let features = match &args.osm {
+        Some(path) => Some(osm::read_power(path).map_err(|error| {
+            let hint = error.hint();
+            CliError::from(error).hint(hint)
+        })?),
+        None => None,
+    };
+    let against = features.as_ref().map(|features| Against {
+        features,
+        radius_m: args.osm_radius,
+    });
+    let mut request = ExportRequest::against(&ledger, threshold, against)
         .map_err(explain)?
-        .with_geometry(args.geometry);
-    if args.output == Path::new("-") {
-        return to_stdout(&args, &request);
+        .with_geometry(args.geometry)
+        .with_schema(args.schema);
+    if let (Some(path), Some(comparison)) = (&args.osm, request.grid().comparison()) {
+        tell_comparison(path, comparison);
+    }
+    let hints_max = args.max_hints.or_else(|| {
+        args.review_hours
+            .map(|hours| (hours * HINTS_PER_HOUR) as usize)
+    });
+    if let Some(hints_max) = hints_max {
+        request = request.with_hints_max(hints_max);
+        tell_budget(&request);
+    }
+    if let (Some(format), true) = (args.format, args.output == Path::new("-")) {
+        return to_stdout(format, &request);
     }
     let if_exists = if args.force {
         IfExists::Replace
     } else {
         IfExists::Refuse
     };
-    let count = export::write(args.format, &request, &args.output, if_exists).map_err(explain)?;
+    let count = match args.format {
+        Some(format) => export::write(format, &request, &args.output, if_exists),
+        None => export::write_bundle(request, &args.output, if_exists),
+    }
+    .map_err(explain)?;
     let synthetic = if manifest.imagery.synthetic {
         "SYNTHETIC "
     } else {
@@ -76,9 +158,82 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn to_stdout(args: &Args, request: &ExportRequest<'_>) -> Result<ExitCode, CliError> {
+/// Nothing drawn may lead to OpenStreetMap by oversight.
+fn refuse_synthetic(args: &Args, synthetic: bool) -> Result<(), CliError> {
+    if !synthetic || args.allow_synthetic {
+        return Ok(());
+    }
+    let for_mapping = args.format.filter(|format| format.is_for_mapping());
+    let what = if let Some(format) = for_mapping {
+        format!("the format {format} is for mapping")
+    } else if args.bundle {
+        "a bundle is for mapping".to_owned()
+    } else if args.osm.is_some() {
+        "a comparison with OpenStreetMap is for real imagery".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(
+        CliError::new(format!("{what}, and this run's imagery is SYNTHETIC"))
+            .hint("--allow-synthetic does it all the same, to try it out"),
+    )
+}
+
+fn tell_comparison(path: &Path, comparison: &Comparison) {
+    if comparison.is_elsewhere() {
+        terminal::warn(format_args!(
+            "nothing in {} lies where this run looked: is it of the same country?",
+            path.display()
+        ));
+    }
+    terminal::note(format_args!(
+        "OpenStreetMap: {} hints are mapped, {} lie on a line without a tower, {} near a line, {} \
+         are new",
+        grouped(comparison.mapped),
+        grouped(comparison.line_without_tower),
+        grouped(comparison.near_line),
+        grouped(comparison.new)
+    ));
+    if let Some(recall) = comparison.recall() {
+        terminal::note(format_args!(
+            "recall is about {:.1} %: {} of {} mapped towers in scanned tiles were found, if \
+             OpenStreetMap is right and of the imagery's date",
+            recall * 100.0,
+            grouped(comparison.towers_found),
+            grouped(comparison.towers_in_scanned_tiles)
+        ));
+    }
+}
+
+/// How many true towers the hints hold can only be told from what is known to be true.
+fn tell_budget(request: &ExportRequest<'_>) {
+    let towers = request.grid().towers();
+    let lowest = towers.iter().map(|tower| tower.score).reduce(f32::min);
+    let hints = grouped(towers.len() as u64);
+    let scores = lowest.map_or(String::new(), |lowest| {
+        format!(", which score at least {lowest}")
+    });
+    terminal::note(format_args!(
+        "the budget keeps the best {hints} hints{scores}"
+    ));
+    let mapped = towers
+        .iter()
+        .filter(|tower| tower.osm_status == Some(OsmStatus::Mapped));
+    match request.grid().comparison() {
+        Some(_) => terminal::note(format_args!(
+            "at least {} of them are true: as many are mapped; how many of the others are is \
+             unknown",
+            grouped(mapped.count() as u64)
+        )),
+        None => terminal::note(format_args!(
+            "how many of them are true is unknown: --osm or a reviewed sample would tell"
+        )),
+    }
+}
+
+fn to_stdout(format: Format, request: &ExportRequest<'_>) -> Result<ExitCode, CliError> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let written = export::write_to(args.format, request, &mut out);
+    let written = export::write_to(format, request, &mut out);
     let flushed = match written {
         Ok(_) => out.flush().map_err(ExportError::Stream),
         Err(error) => Err(error),
@@ -103,7 +258,8 @@ fn explain(error: ExportError) -> CliError {
         ExportError::PointsOnly { .. } => {
             Some("use --geometry point, or --format geojson".to_owned())
         }
-        ExportError::NotStreamable { .. } => Some("name a file: -o towers.mbtiles".to_owned()),
+        ExportError::NoLegacy { .. } => Some("use --format geojson".to_owned()),
+        ExportError::NotStreamable { .. } => Some("name a file: -o FILE".to_owned()),
         ExportError::Busy { .. } => Some("wait for it, or choose another name".to_owned()),
         _ => None,
     };

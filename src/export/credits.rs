@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::ExportRequest;
-use crate::{detections::Detection, ledger::Manifest};
+use crate::{
+    detections::{Comparison, Detection},
+    ledger::Manifest,
+};
 
 /// What an export is, and what it is not.
 pub(super) const NOTE: &str = "Hints to verify, not data to upload: places where a classifier \
@@ -30,7 +33,27 @@ pub(super) fn label(manifest: &Manifest, detection: &Detection) -> String {
     } else {
         ""
     };
-    format!("{mark}hint {}: verify, do not upload", detection.rank)
+    let (rank, band) = (detection.rank, band(detection.rank));
+    format!("{mark}hint {rank}, band {band}: verify, do not upload")
+}
+
+/// The band of a rank, as the styles colour it.
+pub(super) fn band(rank: u64) -> &'static str {
+    match rank {
+        ..=100 => "A",
+        101..=1_000 => "B",
+        1_001..=10_000 => "C",
+        _ => "D",
+    }
+}
+
+/// Whose imagery it is, and whose map where one was compared with.
+pub(super) fn attribution(request: &ExportRequest<'_>) -> String {
+    let imagery = &request.manifest().imagery.attribution;
+    match request.grid().comparison() {
+        Some(_) => format!("{imagery}; {}", crate::osm::ATTRIBUTION),
+        None => imagery.clone(),
+    }
 }
 
 /// Where an export comes from.
@@ -43,7 +66,7 @@ pub(super) struct Provenance<'a> {
     area: &'a str,
     zoom: u8,
     imagery: &'a str,
-    attribution: &'a str,
+    attribution: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     terms: Option<&'a str>,
     model: &'a str,
@@ -52,6 +75,8 @@ pub(super) struct Provenance<'a> {
     threshold: f32,
     /// Tiles of this run whose picture repeats over distant places: no imagery, left out.
     placeholder_tiles: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    osm: Option<&'a Comparison>,
 }
 
 impl<'a> Provenance<'a> {
@@ -70,13 +95,14 @@ impl<'a> Provenance<'a> {
             area: &area.label,
             zoom: request.manifest().zoom,
             imagery: &imagery.name,
-            attribution: &imagery.attribution,
+            attribution: attribution(request),
             terms: imagery.terms.as_deref(),
             model: &model.name,
             model_sha256: &model.checksum,
             manifest: request.manifest().hash(),
             threshold: request.threshold,
             placeholder_tiles: request.detections.placeholders().tiles(),
+            osm: request.grid().comparison(),
         }
     }
 }

@@ -2,28 +2,24 @@
 
 use std::io::{self, Write};
 
-use super::{
-    ExportError, ExportRequest,
-    credits::label,
-    geojson::{Degrees, tenths},
-};
+use super::{ExportError, ExportRequest, credits::attribution, geojson::Degrees, table::Row};
 use crate::detections::Detection;
 
 /// Columns in order. The last ones are the same in every row: a table has no other place to say
 /// where it comes from.
-const HEADER: &str = "id,rank,score,lon,lat,tile,uncertainty_m,located,synthetic,desc,\
-    attribution,imagery,model,manifest";
+const HEADER: &str = "id,rank,band,score,lon,lat,tile,uncertainty_m,located,chain,place,osm_status,\
+    osm_id,osm_distance_m,synthetic,desc,attribution,imagery,model,manifest";
 
 pub(super) fn write(request: &ExportRequest<'_>, out: &mut dyn Write) -> Result<u64, ExportError> {
     write!(out, "{HEADER}\r\n").map_err(ExportError::Stream)?;
     let manifest = request.manifest();
     let origin = [
-        &manifest.imagery.attribution,
-        &manifest.imagery.name,
-        &manifest.model.name,
-        &manifest.hash(),
+        attribution(request).as_str(),
+        manifest.imagery.name.as_str(),
+        manifest.model.name.as_str(),
+        manifest.hash().as_str(),
     ]
-    .map(|text| quoted(text))
+    .map(quoted)
     .join(",");
     request.for_each(|detection| {
         write_row(request, detection, &origin, out).map_err(ExportError::Stream)
@@ -36,21 +32,31 @@ fn write_row(
     origin: &str,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let manifest = request.manifest();
+    let row = Row::of(request, detection);
     write!(
         out,
-        "{},{},{},{},{},{},{},{},{},{},{origin}\r\n",
-        detection.id,
-        detection.rank,
-        detection.score,
+        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{origin}\r\n",
+        row.id,
+        row.rank,
+        row.band,
+        row.score,
         Degrees(detection.lon),
         Degrees(detection.lat),
-        detection.tile,
-        tenths(detection.uncertainty_m),
-        detection.located,
-        manifest.imagery.synthetic,
-        quoted(&label(manifest, detection)),
+        row.tile,
+        row.uncertainty_m,
+        row.located,
+        or_empty(row.chain),
+        or_empty(row.place),
+        or_empty(row.osm_status),
+        or_empty(row.osm_id),
+        or_empty(row.osm_distance_m),
+        row.synthetic,
+        quoted(&row.desc),
     )
+}
+
+fn or_empty(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
 }
 
 /// A field, in quotes where its characters ask for them.

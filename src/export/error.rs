@@ -18,6 +18,11 @@ pub enum ExportError {
     InvalidThreshold { got: f32 },
     #[error("the format {format} has no tile squares, only points")]
     PointsOnly { format: Format },
+    #[error("the format {format} has no legacy property names, only GeoJSON has")]
+    NoLegacy { format: Format },
+    #[cfg(feature = "gdal")]
+    #[error("GDAL could not write {}: {what}", path.display())]
+    Ogr { path: PathBuf, what: String },
     #[error("the format {format} cannot be streamed: it needs a file")]
     NotStreamable { format: Format },
     #[error("{} already exists", path.display())]

@@ -11,13 +11,17 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    ExportError, ExportRequest, Geometry,
-    credits::{Provenance, label, layer_name},
+    ExportError, ExportRequest, Geometry, Schema,
+    credits::{Provenance, attribution, layer_name},
+    table::Row,
 };
-use crate::{detections::Detection, tiles::TileCoord};
+use crate::{
+    detections::{Chain, Detection},
+    tiles::TileCoord,
+};
 
 /// Starts a record of a text sequence (RFC 8142, section 2).
-const RECORD_SEPARATOR: u8 = 0x1e;
+pub(super) const RECORD_SEPARATOR: u8 = 0x1e;
 
 /// Writes one FeatureCollection. What the file is stands in members of the collection; a reader
 /// that does not know them ignores them.
@@ -27,7 +31,13 @@ pub(super) fn write_collection(
 ) -> Result<u64, ExportError> {
     let head = Head {
         r#type: "FeatureCollection",
-        name: layer_name(request.manifest(), "towers"),
+        name: layer_name(
+            request.manifest(),
+            match request.geometry {
+                Geometry::Line => "lines",
+                _ => "towers",
+            },
+        ),
         hvmap: Provenance::of(request),
     };
     let head = serde_json::to_string(&head).map_err(|e| ExportError::Stream(e.into()))?;
@@ -35,11 +45,9 @@ pub(super) fn write_collection(
     let open = head.strip_suffix('}').unwrap_or(&head);
     write!(out, "{open},\"features\":[").map_err(ExportError::Stream)?;
     let mut separator = "\n";
-    let count = request.for_each(|detection| {
-        out.write_all(separator.as_bytes())
-            .map_err(ExportError::Stream)?;
-        separator = ",\n";
-        write_feature(request, detection, None, out).map_err(ExportError::Stream)
+    let count = for_each_feature(request, None, out, |out| {
+        let before = std::mem::replace(&mut separator, ",\n");
+        out.write_all(before.as_bytes())
     })?;
     out.write_all(b"\n]}\n").map_err(ExportError::Stream)?;
     Ok(count)
@@ -53,15 +61,44 @@ pub(super) fn write_sequence(
 ) -> Result<u64, ExportError> {
     let manifest = request.manifest();
     let origin = Origin {
-        attribution: &manifest.imagery.attribution,
+        attribution: attribution(request),
         imagery: &manifest.imagery.name,
         model: &manifest.model.name,
         manifest: manifest.hash(),
     };
-    request.for_each(|detection| {
+    let mut first = true;
+    let count = for_each_feature(request, Some(&origin), out, |out| {
+        if !std::mem::take(&mut first) {
+            out.write_all(b"\n")?;
+        }
         out.write_all(&[RECORD_SEPARATOR])
-            .and_then(|()| write_feature(request, detection, Some(&origin), out))
-            .and_then(|()| out.write_all(b"\n"))
+    })?;
+    if count > 0 {
+        out.write_all(b"\n").map_err(ExportError::Stream)?;
+    }
+    Ok(count)
+}
+
+/// Writes each detection or line behind what goes before it, and answers how many there were.
+fn for_each_feature(
+    request: &ExportRequest<'_>,
+    origin: Option<&Origin<'_>>,
+    out: &mut dyn Write,
+    mut before: impl FnMut(&mut dyn Write) -> io::Result<()>,
+) -> Result<u64, ExportError> {
+    if request.geometry == Geometry::Line {
+        let mut count = 0;
+        for chain in lines(request) {
+            before(out)
+                .and_then(|()| write_chain(request, chain, origin, out))
+                .map_err(ExportError::Stream)?;
+            count += 1;
+        }
+        return Ok(count);
+    }
+    request.for_each(|detection| {
+        before(out)
+            .and_then(|()| write_feature(request, detection, origin, out))
             .map_err(ExportError::Stream)
     })
 }
@@ -75,24 +112,45 @@ struct Head<'a> {
 
 #[derive(Serialize)]
 struct Properties<'a> {
-    id: &'a str,
-    rank: u64,
-    score: f32,
-    tile: String,
-    uncertainty_m: f64,
-    located: bool,
-    synthetic: bool,
-    desc: String,
+    #[serde(flatten)]
+    row: Row<'a>,
     #[serde(flatten)]
     origin: Option<&'a Origin<'a>>,
 }
 
 #[derive(Serialize)]
 struct Origin<'a> {
-    attribution: &'a str,
+    attribution: String,
     imagery: &'a str,
     model: &'a str,
     manifest: String,
+}
+
+/// The property names of the tools of 2018. Their rows count from the north, as ours do.
+#[derive(Serialize)]
+struct LegacyProperties {
+    #[serde(rename = "X")]
+    x: u32,
+    #[serde(rename = "Y")]
+    y: u32,
+    #[serde(rename = "Z")]
+    z: u8,
+    pred: f32,
+    fill: String,
+}
+
+impl LegacyProperties {
+    fn of(detection: &Detection) -> Self {
+        // From yellow to red by score, as they filled their squares.
+        let green = (255.0 * (1.0 - detection.score)).round() as u8;
+        Self {
+            x: detection.tile.x,
+            y: detection.tile.y,
+            z: detection.tile.z,
+            pred: detection.score,
+            fill: format!("#ff{green:02x}00"),
+        }
+    }
 }
 
 fn write_feature(
@@ -101,18 +159,6 @@ fn write_feature(
     origin: Option<&Origin<'_>>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let manifest = request.manifest();
-    let properties = Properties {
-        id: &detection.id,
-        rank: detection.rank,
-        score: detection.score,
-        tile: detection.tile.to_string(),
-        uncertainty_m: tenths(detection.uncertainty_m),
-        located: detection.located,
-        synthetic: manifest.imagery.synthetic,
-        desc: label(manifest, detection),
-        origin,
-    };
     // Every property is a string, a number or a flag, and ids hold no character to escape.
     write!(
         out,
@@ -126,11 +172,117 @@ fn write_feature(
             Degrees(detection.lon),
             Degrees(detection.lat)
         )?,
-        Geometry::Tile => write_square(detection.tile, out)?,
+        Geometry::Tile | Geometry::Line => write_square(detection.tile, out)?,
     }
     out.write_all(br#","properties":"#)?;
-    serde_json::to_writer(&mut *out, &properties)?;
+    match request.schema {
+        Schema::Hvmap => {
+            let row = Row::of(request, detection);
+            serde_json::to_writer(&mut *out, &Properties { row, origin })?;
+        }
+        Schema::Legacy => serde_json::to_writer(&mut *out, &LegacyProperties::of(detection))?,
+    }
     out.write_all(b"}")
+}
+
+/// Writes a probable line as a feature.
+fn write_chain(
+    request: &ExportRequest<'_>,
+    chain: &Chain,
+    origin: Option<&Origin<'_>>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let number = chain.number;
+    write!(
+        out,
+        r#"{{"type":"Feature","id":"line-{number}","geometry":"#
+    )?;
+    let parts = line_parts(request, chain);
+    let positions = |part: &Vec<(f64, f64)>| {
+        let places: Vec<_> = part
+            .iter()
+            .map(|&(lon, lat)| format!("[{},{}]", Degrees(lon), Degrees(lat)))
+            .collect();
+        format!("[{}]", places.join(","))
+    };
+    match parts.as_slice() {
+        [one] => write!(
+            out,
+            r#"{{"type":"LineString","coordinates":{}}}"#,
+            positions(one)
+        )?,
+        parts => {
+            let parts: Vec<_> = parts.iter().map(positions).collect();
+            let parts = parts.join(",");
+            write!(
+                out,
+                r#"{{"type":"MultiLineString","coordinates":[{parts}]}}"#
+            )?;
+        }
+    }
+    #[derive(Serialize)]
+    struct LineProperties<'a> {
+        id: String,
+        chain: u32,
+        towers: usize,
+        length_m: f64,
+        confidence: f64,
+        synthetic: bool,
+        desc: String,
+        #[serde(flatten)]
+        origin: Option<&'a Origin<'a>>,
+    }
+    let mark = if request.manifest().imagery.synthetic {
+        "SYNTHETIC "
+    } else {
+        ""
+    };
+    out.write_all(br#","properties":"#)?;
+    serde_json::to_writer(
+        &mut *out,
+        &LineProperties {
+            id: format!("line-{number}"),
+            chain: number,
+            towers: chain.towers.len(),
+            length_m: tenths(chain.length_m),
+            confidence: hundredths(chain.confidence),
+            synthetic: request.manifest().imagery.synthetic,
+            desc: format!("{mark}probable line {number}: verify, do not upload"),
+            origin,
+        },
+    )?;
+    out.write_all(b"}")
+}
+
+/// A chain's places, in two or more parts where it crosses the antimeridian (RFC 7946, 3.1.9).
+pub(super) fn line_parts(request: &ExportRequest<'_>, chain: &Chain) -> Vec<Vec<(f64, f64)>> {
+    let mut parts: Vec<Vec<(f64, f64)>> = vec![Vec::new()];
+    for &tower in &chain.towers {
+        let tower = &request.grid().towers()[tower as usize];
+        let here = (tower.lon, tower.lat);
+        let open = parts.last_mut().expect("there is always one");
+        match open.last().copied() {
+            Some(last) if (here.0 - last.0).abs() > 180.0 => {
+                let edge = 180f64.copysign(last.0);
+                let beyond = here.0 + 2.0 * edge;
+                let share = (edge - last.0) / (beyond - last.0);
+                let lat = last.1 + share * (here.1 - last.1);
+                open.push((edge, lat));
+                parts.push(vec![(-edge, lat), here]);
+            }
+            _ => open.push(here),
+        }
+    }
+    parts
+}
+
+/// The chains that still have two towers.
+pub(super) fn lines<'a>(request: &'a ExportRequest<'_>) -> impl Iterator<Item = &'a Chain> {
+    request
+        .grid()
+        .chains()
+        .iter()
+        .filter(|chain| chain.towers.len() > 1)
 }
 
 /// The tile's square: one ring, counter-clockwise from the south-west, closed.
@@ -147,6 +299,11 @@ fn write_square(tile: TileCoord, out: &mut dyn Write) -> io::Result<()> {
 /// Rounds to tenths: an uncertainty of metres has no more to say.
 pub(super) fn tenths(metres: f64) -> f64 {
     (metres * 10.0).round() / 10.0
+}
+
+/// Rounds a share to hundredths.
+pub(super) fn hundredths(share: f32) -> f64 {
+    (f64::from(share) * 100.0).round() / 100.0
 }
 
 /// Degrees with 6 decimals, as RFC 7946 recommends, and no negative zero.

@@ -6,12 +6,19 @@
 //! model, on whose imagery, from which run, and SYNTHETIC where the imagery was drawn. Never: a
 //! `power=*` property, which would make a hint look like mapped data.
 
+mod bundle;
 mod credits;
 mod csv;
 mod error;
 mod geojson;
+mod maproulette;
 mod mbtiles;
+#[cfg(feature = "gdal")]
+mod ogr;
+mod osm;
+mod report;
 mod staged;
+mod table;
 
 use std::{
     fmt,
@@ -19,11 +26,13 @@ use std::{
     path::Path,
 };
 
+pub use bundle::write_bundle;
 pub use error::ExportError;
 
 use crate::{
-    detections::{Detection, Detections},
+    detections::{Detection, Detections, Grid, OsmStatus},
     ledger::{LedgerReader, Manifest},
+    osm::PowerFeatures,
 };
 use staged::StagedFile;
 
@@ -38,11 +47,35 @@ pub enum Format {
     Csv,
     /// Vector tiles (MBTiles 1.3 with MVT 2.1): towers and scanned area, at every zoom.
     Mbtiles,
+    /// GeoPackage with towers, lines and the style for QGIS inside.
+    #[cfg(feature = "gdal")]
+    Gpkg,
+    /// FlatGeobuf with a spatial index: for the web and for GIS.
+    #[cfg(feature = "gdal")]
+    Flatgeobuf,
+    /// A layer for JOSM that is never uploaded, along the lines.
+    Osm,
+    /// One FeatureCollection a line, one task a hint: for a MapRoulette challenge.
+    Maproulette,
+    /// One HTML page for people: map, lines, chips, comparison. Needs no network.
+    Report,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 4] = [Self::Geojson, Self::Geojsonseq, Self::Csv, Self::Mbtiles];
+    pub const ALL: &[Self] = &[
+        Self::Geojson,
+        Self::Geojsonseq,
+        Self::Csv,
+        Self::Mbtiles,
+        #[cfg(feature = "gdal")]
+        Self::Gpkg,
+        #[cfg(feature = "gdal")]
+        Self::Flatgeobuf,
+        Self::Osm,
+        Self::Maproulette,
+        Self::Report,
+    ];
 
     /// The name given to `--format`.
     #[must_use]
@@ -52,13 +85,31 @@ impl Format {
             Self::Geojsonseq => "geojsonseq",
             Self::Csv => "csv",
             Self::Mbtiles => "mbtiles",
+            #[cfg(feature = "gdal")]
+            Self::Gpkg => "gpkg",
+            #[cfg(feature = "gdal")]
+            Self::Flatgeobuf => "flatgeobuf",
+            Self::Osm => "osm",
+            Self::Maproulette => "maproulette",
+            Self::Report => "report",
         }
     }
 
     /// Whether it is written from front to back, so that it can go to a pipe.
     #[must_use]
     pub fn streams(self) -> bool {
-        !matches!(self, Self::Mbtiles)
+        match self {
+            Self::Mbtiles => false,
+            #[cfg(feature = "gdal")]
+            Self::Gpkg | Self::Flatgeobuf => false,
+            _ => true,
+        }
+    }
+
+    /// Whether it leads straight to OpenStreetMap, where nothing drawn may go.
+    #[must_use]
+    pub fn is_for_mapping(self) -> bool {
+        matches!(self, Self::Osm | Self::Maproulette)
     }
 
     fn has_tile_squares(self) -> bool {
@@ -80,13 +131,35 @@ pub enum Geometry {
     Point,
     /// The square of the tile that scored.
     Tile,
+    /// The probable lines instead of the towers.
+    Line,
+}
+
+/// The names of the properties.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Schema {
+    /// `id`, `rank`, `score`, `chain` and more.
+    #[default]
+    Hvmap,
+    /// `X`, `Y`, `Z`, `pred` and `fill`, as the tools of 2018 wrote them.
+    Legacy,
+}
+
+/// What OpenStreetMap knows, to compare with.
+#[derive(Clone, Copy, Debug)]
+pub struct Against<'a> {
+    pub features: &'a PowerFeatures,
+    /// How far apart a detection and a mapped tower may lie, in metres.
+    pub radius_m: f64,
 }
 
 /// What to export.
 pub struct ExportRequest<'a> {
     detections: Detections<'a>,
+    grid: Grid,
     threshold: f32,
     geometry: Geometry,
+    schema: Schema,
 }
 
 impl<'a> ExportRequest<'a> {
@@ -97,6 +170,18 @@ impl<'a> ExportRequest<'a> {
     /// When the threshold is no score or lies below what the run kept, or the ledger cannot be
     /// read.
     pub fn new(ledger: &'a LedgerReader, threshold: f32) -> Result<Self, ExportError> {
+        Self::against(ledger, threshold, None)
+    }
+
+    /// The same, each detection with what OpenStreetMap has there.
+    ///
+    /// # Errors
+    /// As for [`ExportRequest::new`].
+    pub fn against(
+        ledger: &'a LedgerReader,
+        threshold: f32,
+        osm: Option<Against<'_>>,
+    ) -> Result<Self, ExportError> {
         if !(0.0..=1.0).contains(&threshold) {
             return Err(ExportError::InvalidThreshold { got: threshold });
         }
@@ -108,10 +193,13 @@ impl<'a> ExportRequest<'a> {
                 keep_threshold,
             });
         }
+        let osm = osm.map(|against| (against.features, against.radius_m));
         Ok(Self {
+            grid: Grid::of(&detections, threshold, osm)?,
             detections,
             threshold,
             geometry: Geometry::Point,
+            schema: Schema::Hvmap,
         })
     }
 
@@ -119,6 +207,25 @@ impl<'a> ExportRequest<'a> {
     pub fn with_geometry(mut self, geometry: Geometry) -> Self {
         self.geometry = geometry;
         self
+    }
+
+    #[must_use]
+    pub fn with_schema(mut self, schema: Schema) -> Self {
+        self.schema = schema;
+        self
+    }
+
+    /// Keeps the best ranked detections alone.
+    #[must_use]
+    pub fn with_hints_max(mut self, hints: usize) -> Self {
+        self.grid.truncate(hints);
+        self
+    }
+
+    /// The likely towers and lines that are exported.
+    #[must_use]
+    pub fn grid(&self) -> &Grid {
+        &self.grid
     }
 
     /// The run's detections, whatever their score.
@@ -135,12 +242,22 @@ impl<'a> ExportRequest<'a> {
         &self,
         visit: impl FnMut(&Detection) -> Result<(), ExportError>,
     ) -> Result<u64, ExportError> {
-        self.detections.for_each(self.threshold, visit)
+        self.grid.towers().iter().try_for_each(visit)?;
+        Ok(self.grid.towers().len() as u64)
+    }
+
+    /// What there is left to map, along the lines.
+    fn to_map(&self) -> impl Iterator<Item = &Detection> {
+        let unmapped = |tower: &&Detection| tower.osm_status != Some(OsmStatus::Mapped);
+        self.grid.along_lines().into_iter().filter(unmapped)
     }
 
     fn check(&self, format: Format) -> Result<(), ExportError> {
-        if self.geometry == Geometry::Tile && !format.has_tile_squares() {
+        if self.geometry != Geometry::Point && !format.has_tile_squares() {
             return Err(ExportError::PointsOnly { format });
+        }
+        if self.schema == Schema::Legacy && !format.has_tile_squares() {
+            return Err(ExportError::NoLegacy { format });
         }
         Ok(())
     }
@@ -174,6 +291,12 @@ pub fn write(
     let staged = StagedFile::create(path)?;
     let detections = match format {
         Format::Mbtiles => mbtiles::write(request, &staged)?,
+        #[cfg(feature = "gdal")]
+        Format::Gpkg | Format::Flatgeobuf => ogr::write(format, request, &staged)?,
+        Format::Maproulette => {
+            drop(staged);
+            return maproulette::write(request, path, if_exists);
+        }
         streamed => {
             let mut out = io::BufWriter::with_capacity(1 << 16, staged.file());
             let detections =
@@ -188,6 +311,8 @@ pub fn write(
 
 /// How QGIS shows hints: it applies a style that lies beside a file under the file's own name.
 const QGIS_STYLE: &[u8] = include_bytes!("../../styles/towers.qml");
+/// The same for probable lines.
+const QGIS_LINE_STYLE: &[u8] = include_bytes!("../../styles/lines.qml");
 
 /// Writes the style for QGIS, over whatever stands there.
 ///
@@ -227,6 +352,9 @@ fn stream(
         Format::Geojson => geojson::write_collection(request, out),
         Format::Geojsonseq => geojson::write_sequence(request, out),
         Format::Csv => csv::write(request, out),
-        Format::Mbtiles => Err(ExportError::NotStreamable { format }),
+        Format::Osm => osm::write(request, out),
+        Format::Maproulette => maproulette::stream(request, out),
+        Format::Report => report::write(request, out),
+        _ => Err(ExportError::NotStreamable { format }),
     }
 }

@@ -232,10 +232,6 @@ enum Format {
 
 /// How a file of one of OpenStreetMap's own formats is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    not(feature = "gdal"),
-    expect(dead_code, reason = "only GDAL reads them")
-)]
 struct OsmForm {
     gzipped: bool,
     xml: bool,

@@ -167,6 +167,14 @@ fn every_format_holds_the_same_detections_to_a_real_reader() {
             360.0 / f64::from(1 << 26),
         ),
     ];
+    let others = others.into_iter().chain(
+        [
+            ("gpkg", "a.gpkg", &["towers"][..], 0.0),
+            ("flatgeobuf", "a.fgb", &[], 0.0),
+        ]
+        .into_iter()
+        .filter(|_| cfg!(feature = "gdal")),
+    );
     for (format, name, arguments, tolerance) in others {
         let features = read(format, name, arguments).unwrap();
         assert_eq!(features.len(), geojson.len(), "{format}");
@@ -178,6 +186,10 @@ fn every_format_holds_the_same_detections_to_a_real_reader() {
                 assert!((got - expected).abs() < 1e-6, "{format} {id} {property}");
             }
             assert_eq!(got["properties"]["tile"], expected["properties"]["tile"]);
+            for property in ["chain", "place"] {
+                let [got, expected] = [got, expected].map(|f| f["properties"][property].as_f64());
+                assert_eq!(got, expected, "{format} {id} {property}");
+            }
             for axis in 0..2 {
                 let [got, expected] =
                     [got, expected].map(|f| f["geometry"]["coordinates"][axis].as_f64().unwrap());
@@ -191,14 +203,25 @@ fn every_format_holds_the_same_detections_to_a_real_reader() {
 fn the_same_ledger_gives_the_same_bytes() {
     let folder = Folder::new();
     let run = run_folder(&folder);
-    for format in ["geojson", "geojsonseq", "csv", "mbtiles"] {
+    let mut formats = vec![
+        "geojson",
+        "geojsonseq",
+        "csv",
+        "mbtiles",
+        "osm",
+        "maproulette",
+    ];
+    if cfg!(feature = "gdal") {
+        formats.extend(["gpkg", "flatgeobuf"]);
+    }
+    for format in formats {
         let [first, second] = ["first", "second"].map(|name| {
             let path = folder.path(&format!("{name}.{format}"));
             assert_eq!(export(&run, format, &path, &[]).code, 0);
             fs::read(path).unwrap()
         });
         assert!(first == second, "{format}");
-        if format != "mbtiles" {
+        if !["mbtiles", "gpkg", "flatgeobuf"].contains(&format) {
             let piped = export(&run, format, Path::new("-"), &[]);
             assert!(piped.stdout.as_bytes() == first, "{format}");
         }
@@ -209,13 +232,12 @@ fn the_same_ledger_gives_the_same_bytes() {
 fn no_export_has_a_power_tag() {
     let folder = Folder::new();
     let run = run_folder(&folder);
-    for format in ["geojson", "geojsonseq", "csv"] {
+    for format in ["geojson", "geojsonseq", "csv", "osm", "maproulette"] {
         let piped = export(&run, format, Path::new("-"), &[]);
+        assert_eq!(piped.code, 0, "{piped}");
         assert!(!piped.stdout.contains("\"power\""), "{format}");
-        assert!(
-            !piped.stdout.lines().next().unwrap().contains("power"),
-            "{format}"
-        );
+        let header = piped.stdout.lines().next().unwrap();
+        assert!(format != "csv" || !header.contains("power"), "{header}");
     }
 }
 
@@ -283,4 +305,143 @@ fn a_run_is_measured_against_known_towers() {
     assert_eq!(json["truth"]["in_scored_tiles"], 3);
     assert_eq!(json["at_threshold"]["true_positives"], 2);
     assert_eq!(json["at_threshold"]["false_positives"], 38);
+}
+
+/// Towers and a line of OpenStreetMap's over the run's first candidates.
+fn power(folder: &Folder) -> String {
+    let [first, second] = [0, 12].map(|index| BLOCK.tile(index).centre());
+    let (lon, lat) = BLOCK.tile(24).centre();
+    let line = json!([[lon, lat - 0.002], [lon, lat + 0.002]]);
+    let feature = |power: &str, kind: &str, coordinates: Value| {
+        json!({
+            "type": "Feature", "properties": { "power": power },
+            "geometry": { "type": kind, "coordinates": coordinates },
+        })
+    };
+    let features = [
+        feature("tower", "Point", json!([first.0, first.1])),
+        feature("tower", "Point", json!([second.0, second.1])),
+        feature("line", "LineString", line),
+    ];
+    let path = folder.path("power.geojson");
+    let collection = json!({ "type": "FeatureCollection", "features": features });
+    fs::write(&path, collection.to_string()).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_is_mapped_already_is_told_and_left_out_of_tasks() {
+    let folder = Folder::new();
+    let run = run_folder(&folder);
+    let power = power(&folder);
+    let compared = ["--osm", &power, "--osm-radius", "120"];
+    let output = export(&run, "geojson", Path::new("-"), &compared);
+    assert_eq!(output.code, 0, "{output}");
+    assert!(
+        output.stderr.contains("recall is about 100.0 %: 2 of 2"),
+        "{output}"
+    );
+    let all: Value = serde_json::from_str(&output.stdout).unwrap();
+    let statuses: Vec<&str> = all["features"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|feature| feature["properties"]["osm_status"].as_str().unwrap())
+        .collect();
+    let count = |status: &str| statuses.iter().filter(|other| **other == status).count();
+    assert_eq!(count("mapped"), 2);
+    assert!(count("line_without_tower") >= 1);
+    let credit = all["hvmap"]["attribution"].as_str().unwrap();
+    assert!(
+        credit.contains("OpenStreetMap contributors, ODbL"),
+        "{credit}"
+    );
+    for format in ["maproulette", "osm"] {
+        let tasks = export(&run, format, Path::new("-"), &compared).stdout;
+        let marks = if format == "osm" { "<node " } else { "\u{1e}" };
+        assert_eq!(tasks.matches(marks).count(), 38, "{format}");
+    }
+}
+
+#[test]
+fn a_budget_keeps_the_best_ranked_hints() {
+    let folder = Folder::new();
+    let run = run_folder(&folder);
+    let output = export(&run, "csv", Path::new("-"), &["--max-hints", "7"]);
+    assert!(
+        output.stderr.contains("the budget keeps the best 7 hints"),
+        "{output}"
+    );
+    assert!(output.stderr.contains("unknown"), "{output}");
+    let ranks: Vec<&str> = output
+        .stdout
+        .lines()
+        .skip(1)
+        .map(|row| row.split(',').nth(1).unwrap())
+        .collect();
+    assert_eq!(ranks, ["1", "2", "3", "4", "5", "6", "7"]);
+    let hours = export(&run, "csv", Path::new("-"), &["--review-hours", "0.02"]);
+    assert_eq!(hours.stdout.lines().count(), 21);
+}
+
+#[test]
+fn legacy_squares_have_the_names_of_2018() {
+    let folder = Folder::new();
+    let run = run_folder(&folder);
+    let more = ["--geometry", "tile", "--schema", "legacy"];
+    let output = export(&run, "geojson", Path::new("-"), &more);
+    let all: Value = serde_json::from_str(&output.stdout).unwrap();
+    let properties = all["features"][0]["properties"].as_object().unwrap();
+    let names: Vec<&String> = properties.keys().collect();
+    assert_eq!(names, ["X", "Y", "Z", "pred", "fill"]);
+    assert_eq!(
+        export(&run, "csv", Path::new("-"), &["--schema", "legacy"]).code,
+        2
+    );
+}
+
+#[test]
+fn a_bundle_holds_every_file_and_is_replaced_whole() {
+    let folder = Folder::new();
+    let run = run_folder(&folder);
+    let path = folder.path("bundle");
+    let to = path.to_str().unwrap();
+    let output = hvmap(["export", &run, "--bundle", "-o", to]);
+    assert_eq!(output.code, 0, "{output}");
+    let mut names: Vec<String> = fs::read_dir(&path)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "hints.gpkg")
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "README.txt",
+            "hints.csv",
+            "hints.geojson",
+            "hints.jos",
+            "hints.mapcss",
+            "hints.osm",
+            "hints.qml",
+            "lines.geojson",
+            "lines.qml",
+            "maplibre.json",
+            "report.html",
+            "tasks.geojsonl",
+            "towers.mbtiles",
+        ]
+    );
+    let report = fs::read_to_string(path.join("report.html")).unwrap();
+    assert!(report.contains("San Marino") && report.contains("data:image/png;base64,"));
+    assert!(
+        !report.contains("http-equiv") && !report.contains("src=\"http"),
+        "needs no network"
+    );
+    assert_eq!(hvmap(["export", &run, "--bundle", "-o", to]).code, 2);
+    let forced = hvmap(["export", &run, "--bundle", "--force", "-o", to]);
+    assert_eq!(forced.code, 0, "{forced}");
+    let beside = fs::read_dir(path.parent().unwrap()).unwrap().flatten();
+    let hidden = beside.filter(|entry| entry.file_name().to_string_lossy().starts_with('.'));
+    assert_eq!(hidden.count(), 0, "leftovers");
 }

@@ -25,7 +25,7 @@ use self::{
 };
 use super::{
     ExportError, ExportRequest,
-    credits::{NOTE, Provenance, layer_name},
+    credits::{NOTE, Provenance, attribution, layer_name},
     geojson::tenths,
     staged::StagedFile,
 };
@@ -180,7 +180,8 @@ impl Layers {
                 "maxzoom": zoom_max,
                 "fields": {
                     "id": "String", "rank": "Number", "score": "Number", "tile": "String",
-                    "uncertainty_m": "Number", "located": "Boolean",
+                    "uncertainty_m": "Number", "located": "Boolean", "chain": "Number",
+                    "place": "Number",
                 },
             },
             {
@@ -194,15 +195,20 @@ impl Layers {
     }
 }
 
-fn properties(tower: &Tower) -> [(&'static str, mvt::Value); 6] {
-    [
+fn properties(tower: &Tower) -> Vec<(&'static str, mvt::Value)> {
+    let in_line = [("chain", tower.chain), ("place", tower.place)];
+    let in_line = in_line.map(|(key, value)| Some((key, u64::from(value?).into())));
+    let own = [
         ("id", tower.id.as_str().into()),
         ("rank", tower.rank.into()),
         ("score", tower.score.into()),
         ("tile", tower.tile.to_string().as_str().into()),
         ("uncertainty_m", tenths(tower.uncertainty_m).into()),
         ("located", tower.located.into()),
-    ]
+    ];
+    own.into_iter()
+        .chain(in_line.into_iter().flatten())
+        .collect()
 }
 
 fn metadata(
@@ -233,7 +239,7 @@ fn metadata(
         ("center", format!("{lon:.6},{lat:.6},{zoom}")),
         ("minzoom", zoom_min.to_string()),
         ("maxzoom", zoom_max.to_string()),
-        ("attribution", manifest.imagery.attribution.clone()),
+        ("attribution", attribution(request)),
         ("description", NOTE.to_owned()),
         ("type", "overlay".to_owned()),
         ("json", json.to_string()),

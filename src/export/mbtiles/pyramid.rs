@@ -38,6 +38,8 @@ pub(super) struct Tower {
     pub(super) tile: TileCoord,
     pub(super) uncertainty_m: f64,
     pub(super) located: bool,
+    pub(super) chain: Option<u32>,
+    pub(super) place: Option<u32>,
 }
 
 /// The contents of a tile of the deepest zoom.
@@ -232,6 +234,8 @@ mod tests {
             tile: TileCoord { z: 18, x: 0, y: 0 },
             uncertainty_m: 1.0,
             located: true,
+            chain: None,
+            place: None,
         }
     }
 

@@ -53,6 +53,7 @@ impl Sorting {
              CREATE TABLE towers (
                  leaf INTEGER, rank INTEGER, x INTEGER, y INTEGER, id TEXT, score REAL,
                  tile_x INTEGER, tile_y INTEGER, uncertainty_m REAL, located INTEGER,
+                 chain INTEGER, place INTEGER,
                  PRIMARY KEY (leaf, rank)
              ) WITHOUT ROWID;
              CREATE TABLE scanned (
@@ -74,7 +75,7 @@ impl Sorting {
             (inside as i64).clamp(0, i64::from(EXTENT) - 1)
         };
         self.connection
-            .prepare_cached("INSERT INTO towers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+            .prepare_cached("INSERT INTO towers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
             .execute(params![
                 quadtree::number(leaf) as i64,
                 tower.rank as i64,
@@ -86,6 +87,8 @@ impl Sorting {
                 tower.tile.y,
                 tower.uncertainty_m,
                 tower.located,
+                tower.chain,
+                tower.place,
             ])?;
         Ok(())
     }
@@ -190,6 +193,8 @@ impl Towers<'_> {
             },
             uncertainty_m: row.get(8)?,
             located: row.get(9)?,
+            chain: row.get(10)?,
+            place: row.get(11)?,
         };
         Ok(Some((row.get::<_, i64>(0)? as u64, tower)))
     }

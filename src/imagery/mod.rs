@@ -50,7 +50,8 @@ pub trait ImagerySource: Send + Sync {
         None
     }
 
-    /// When the imagery was taken, in the source's own words, where one date holds for all of it.
+    /// When the imagery was taken, in the source's own words: the date of all of it, or of the image
+    /// fetched last.
     fn captured(&self) -> Option<String> {
         None
     }

@@ -147,6 +147,24 @@ fn a_status_an_empty_body_a_header_or_a_hash_can_mean_no_imagery() {
 }
 
 #[test]
+fn the_date_that_a_server_gives_is_that_of_the_image_fetched_last() {
+    let server = TileServer::start(|request: &Request| {
+        let date = (
+            "X-VE-TILEMETA-CaptureDatesRange",
+            "4/12/2021-6/30/2021".to_owned(),
+        );
+        let headers = if request.nth == 0 { vec![date] } else { vec![] };
+        Reply::Answer(200, headers, jpeg())
+    });
+    let source = open(&server.template(PATH), &options()).unwrap();
+    assert_eq!(source.captured(), None);
+    for expected in [Some("4/12/2021-6/30/2021"), None] {
+        fetch(&*source, &unit(1)).unwrap();
+        assert_eq!(source.captured().as_deref(), expected);
+    }
+}
+
+#[test]
 fn a_server_error_is_tried_again() {
     let (found, requests) = one_tile(&options(), |request| match request.nth {
         0 | 1 => Reply::status(500),

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::{
     answer::{Answer, NoImageryRules, Verdict, verdict_of},
+    capture::LastCapture,
     timing::Timing,
 };
 use crate::imagery::secrets::Secrets;
@@ -68,6 +69,7 @@ pub(super) async fn ask(
     rules: &NoImageryRules,
     secrets: &Secrets,
     timing: &Timing,
+    captured: &LastCapture,
 ) -> Answer {
     let response = match timeout(timing.first_byte + timing.connect, client.get(url).send()).await {
         Err(_) => return late("no answer within", timing.first_byte),
@@ -76,11 +78,14 @@ pub(super) async fn ask(
     };
     match verdict_of(response.status(), response.headers(), rules) {
         Verdict::Decided(answer) => answer,
-        Verdict::Body => match read_body(response, secrets, timing).await {
-            Ok(body) if rules.match_body(&body) => Answer::NoImagery,
-            Ok(body) => Answer::Payload(body),
-            Err(answer) => answer,
-        },
+        Verdict::Body => {
+            captured.note(response.headers());
+            match read_body(response, secrets, timing).await {
+                Ok(body) if rules.match_body(&body) => Answer::NoImagery,
+                Ok(body) => Answer::Payload(body),
+                Err(answer) => answer,
+            }
+        }
     }
 }
 

@@ -12,6 +12,7 @@
 //! source's own runtime and hands over what comes back.
 
 mod answer;
+mod capture;
 mod client;
 mod health;
 mod retry;
@@ -28,6 +29,7 @@ use std::{
 };
 
 use answer::NoImageryRules;
+use capture::LastCapture;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use health::{Health, Stop};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -82,6 +84,7 @@ struct Shared {
     connections: Semaphore,
     limiter: Option<DefaultDirectRateLimiter>,
     timing: Timing,
+    captured: LastCapture,
 }
 
 impl HttpSource {
@@ -149,6 +152,7 @@ impl HttpSource {
                 connections: Semaphore::new(connections),
                 limiter: limiter(rate),
                 timing: http.timing,
+                captured: LastCapture::default(),
                 template,
             }),
             runtime: Some(runtime),
@@ -278,6 +282,10 @@ impl ImagerySource for HttpSource {
             },
             requests_per_s: (self.rate > 0.0).then_some(self.rate),
         })
+    }
+
+    fn captured(&self) -> Option<String> {
+        self.shared.captured.get()
     }
 
     fn fetch(&self, unit: &WorkUnit, emit: &mut Emit<'_>) -> Result<(), ImageryError> {

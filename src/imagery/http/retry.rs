@@ -83,6 +83,7 @@ async fn ask_once(shared: &Shared, url: &str) -> Result<(Answer, bool), Stop> {
         &shared.rules,
         &shared.template.secrets,
         &shared.timing,
+        &shared.captured,
     )
     .await;
     match &answer {

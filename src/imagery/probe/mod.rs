@@ -122,7 +122,11 @@ pub fn probe(
         hashes.push(look.hash);
         tiles.push(ProbedTile {
             tile,
-            captured: look.captured.or_else(|| source.captured()),
+            // A source tells the date of the image it gave last, and here it gave none.
+            captured: match look.image {
+                Some(_) => look.captured.or_else(|| source.captured()),
+                None => None,
+            },
             finding: look.finding,
             image: look.image,
             body_hash: look.body_hash,

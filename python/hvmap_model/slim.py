@@ -85,12 +85,12 @@ def slim_xception(
     x = layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False, name="stem2")(x)
     x = layers.ReLU()(normalised(x))
 
-    x = down(x, [40], relu_first=False, name="entry1")
-    x = down(x, [64, 96], relu_first=True, name="entry2")
-    for number in range(1, 4):
-        x = middle(x, 96, name=f"middle{number}")
+    x = down(x, [48], relu_first=False, name="entry1")
+    x = down(x, [80, 128], relu_first=True, name="entry2")
+    for number in range(1, 5):
+        x = middle(x, 128, name=f"middle{number}")
     x = layers.ReLU()(x)
-    x = layers.ReLU()(separable(x, 160, name="exit"))
+    x = layers.ReLU()(separable(x, 192, name="exit"))
 
     # Few channels that are zero nearly everywhere: what the average takes in is evidence, not
     # the sum of 256 cells' background, so it means the same on a crop as on a whole tile.

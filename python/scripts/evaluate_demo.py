@@ -94,7 +94,7 @@ def summarise(path: Path, threshold: float) -> dict:
         **share(towers, threshold, "recall"),
         **share(others, threshold, "false_positive_rate"),
         **curves.summary(all_scores, truth),
-        "threshold_at_0.0002": float(f"{curves.recall_at(all_scores, truth, 2e-4)[1]:.7g}"),
+        "threshold_at_0.0001": float(f"{curves.recall_at(all_scores, truth, 1e-4)[1]:.7g}"),
         **distances(towers, threshold),
         "styles": {},
         "kinds_of_negatives": {

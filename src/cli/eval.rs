@@ -15,6 +15,7 @@ use crate::{
     detections::{
         Detections, Evaluation, EvaluationSettings, Operation, TruthError, evaluate, read_truth,
     },
+    export::{IfExists, write_curves},
     ledger::LedgerReader,
     osm::OsmError,
 };
@@ -28,6 +29,7 @@ use crate::{
 /// Examples:
 ///   hvmap eval runs/pakistan --truth towers.geojson.gz
 ///   hvmap eval runs/demo --truth truth.geojson --ignore-margin-px 64 --json
+///   hvmap eval runs/demo --truth truth.geojson --picture curves.svg
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -47,6 +49,14 @@ pub struct Args {
     /// show part of it, and are neither right nor wrong
     #[arg(long, value_name = "PX", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
     ignore_margin_px: u16,
+
+    /// Draw precision by recall, the ROC curve and the scores' reliability into an SVG file
+    #[arg(long, value_name = "FILE")]
+    picture: Option<PathBuf>,
+
+    /// Replace the picture if there is one
+    #[arg(long, requires = "picture")]
+    force: bool,
 
     /// Print everything, with the curves, as one JSON object
     #[arg(long)]
@@ -72,6 +82,21 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let evaluation = evaluate(&detections, &towers, settings)?;
     if evaluation.tiles.positive == 0 {
         terminal::warn("no scored tile holds a known tower: is it the truth of this area?");
+    }
+    if let Some(path) = &args.picture {
+        let mark = if manifest.imagery.synthetic {
+            "SYNTHETIC: "
+        } else {
+            ""
+        };
+        let title = format!("{mark}{}, {}", manifest.area.label, manifest.model.name);
+        let if_exists = if args.force {
+            IfExists::Replace
+        } else {
+            IfExists::Refuse
+        };
+        write_curves(&evaluation, &title, path, if_exists)
+            .or_hint(|| "choose another file, or give --force to replace it".to_owned())?;
     }
     let text = if args.json {
         serde_json::to_string(&evaluation)? + "\n"

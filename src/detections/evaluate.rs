@@ -20,6 +20,8 @@ use crate::{
 
 /// Points of the precision-recall and ROC curves, at most.
 const CURVE_POINTS_MAX: usize = 200;
+/// Bins of the scores' reliability, at most.
+const RELIABILITY_BINS: usize = 12;
 /// Recalls at which the evaluation tells what they cost.
 const RECALLS: [f64; 5] = [0.99, 0.95, 0.9, 0.8, 0.5];
 /// False-positive rates at which it tells what they find.
@@ -53,6 +55,9 @@ pub struct Evaluation {
     pub at_false_positive_rate: Vec<Target>,
     /// Precision, recall and false-positive rate by falling threshold.
     pub curve: Vec<Operation>,
+    /// The share of tiles that hold a tower, by falling score: what a score is worth at the run's
+    /// base rate.
+    pub reliability: Vec<ReliabilityBin>,
     /// How far true detections at the threshold lie from the nearest tower.
     pub location: Option<Location>,
 }
@@ -86,6 +91,17 @@ pub struct Operation {
     pub precision: Option<f64>,
     pub recall: Option<f64>,
     pub false_positive_rate: Option<f64>,
+}
+
+/// Tiles of about the same score.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ReliabilityBin {
+    pub score_min: f32,
+    /// Below the bin before, or 1.
+    pub score_max: f32,
+    pub tiles: u64,
+    /// The share of them that hold a tower.
+    pub share: f64,
 }
 
 /// The threshold that meets a target.
@@ -171,6 +187,7 @@ pub fn evaluate(
             operations.iter().rfind(within)
         }),
         curve: thinned(&operations),
+        reliability: reliability(&operations),
         location: locations(detections, &ground, settings.threshold)?,
     })
 }
@@ -361,6 +378,28 @@ fn thinned(operations: &[Operation]) -> Vec<Operation> {
         .collect()
 }
 
+/// At most [`RELIABILITY_BINS`], with about as many positives each.
+fn reliability(operations: &[Operation]) -> Vec<ReliabilityBin> {
+    let count = operations.len().min(RELIABILITY_BINS);
+    let (mut bins, mut before, mut score_max) = (Vec::new(), (0, 0), 1.0);
+    for i in 1..=count {
+        let last = &operations[i * operations.len() / count - 1];
+        let positives = last.true_positives - before.0;
+        let tiles = positives + last.false_positives - before.1;
+        if let Some(share) = ratio(positives, tiles) {
+            bins.push(ReliabilityBin {
+                score_min: last.threshold,
+                score_max,
+                tiles,
+                share,
+            });
+        }
+        before = (last.true_positives, last.false_positives);
+        score_max = last.threshold;
+    }
+    bins
+}
+
 fn locations(
     detections: &Detections<'_>,
     ground: &Ground,
@@ -464,6 +503,18 @@ mod tests {
         assert_eq!((at.true_positives, at.false_positives), (1, 2));
         assert_eq!((at.precision, at.recall), (Some(1.0 / 3.0), Some(0.5)));
         assert_eq!(at.false_positive_rate, Some(2.0 / 102.0));
+    }
+
+    #[test]
+    fn reliability_counts_every_tile_down_to_the_lowest_positive() {
+        let (run, towers) = small_run();
+        let evaluation = measured(&run, &towers, 0.0);
+        let bins = &evaluation.reliability;
+        // The hundred quiet tiles score below the missed tower.
+        assert_eq!(bins.iter().map(|bin| bin.tiles).sum::<u64>(), 4);
+        let positives: f64 = bins.iter().map(|bin| bin.share * bin.tiles as f64).sum();
+        assert!((positives - 2.0).abs() < 1e-9);
+        assert!(bins.is_sorted_by(|a, b| a.score_min > b.score_min));
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub use compare::{Comparison, MATCH_M, NEAR_LINE_M, OsmStatus};
 pub use distance::distance_m;
 pub use error::DetectionsError;
 pub use evaluate::{
-    Evaluation, EvaluationSettings, Location, Operation, Target, TileCounts, TruthCounts, evaluate,
+    Evaluation, EvaluationSettings, Location, Operation, ReliabilityBin, Target, TileCounts,
+    TruthCounts, evaluate,
 };
 pub use grid::{Chain, Grid, MERGE_M};
 pub use locate::{Peak, locate};

@@ -9,6 +9,7 @@
 mod bundle;
 mod credits;
 mod csv;
+mod curves;
 mod error;
 mod geojson;
 mod maproulette;
@@ -27,6 +28,7 @@ use std::{
 };
 
 pub use bundle::write_bundle;
+pub use curves::write_curves;
 pub use error::ExportError;
 
 use crate::{

@@ -305,6 +305,14 @@ fn a_run_is_measured_against_known_towers() {
     assert_eq!(json["truth"]["in_scored_tiles"], 3);
     assert_eq!(json["at_threshold"]["true_positives"], 2);
     assert_eq!(json["at_threshold"]["false_positives"], 38);
+
+    let picture = folder.path("curves.svg");
+    let picture = picture.to_str().unwrap();
+    let draw = || hvmap(["eval", &run, "--truth", truth, "--picture", picture]);
+    assert_eq!(draw().code, 0);
+    let svg = fs::read_to_string(picture).unwrap();
+    assert_eq!(svg.matches("<polyline").count(), 3);
+    assert_eq!(draw().code, 2, "never over a file without --force");
 }
 
 /// Towers and a line of OpenStreetMap's over the run's first candidates.

@@ -1,8 +1,7 @@
 //! One detection for one tower, strung into lines and ranked.
 //!
-//! In: the peaks of all candidates above a threshold. Out: a [`Grid`]. It is held in memory, some
-//! 300 bytes a detection and twice that while it is built, since a tower's line may cross the
-//! whole country.
+//! In: the peaks of all candidates above a threshold. Out: a [`Grid`]. It is held in memory, about
+//! 1 kB a detection while lines are sought, since a tower's line may cross the whole country.
 
 use std::cmp::Ordering;
 

@@ -16,6 +16,7 @@ mod eval;
 mod export;
 mod imagery;
 pub mod imagery_args;
+mod labels;
 mod ledger_trouble;
 mod model;
 mod model_args;
@@ -51,6 +52,7 @@ enum Command {
     Eval(eval::Args),
     Tiles(tiles::Args),
     Imagery(imagery::Args),
+    Labels(Box<labels::Args>),
     Model(model::Args),
     Simulate(simulate::Args),
     Synth(synth::Args),
@@ -70,6 +72,7 @@ pub fn main() -> ExitCode {
             Command::Imagery(args) => imagery::run(args),
             Command::Run(args) => run::run(*args),
             Command::Status(args) => status::run(args),
+            Command::Labels(args) => labels::run(&args),
             Command::Model(args) => model::run(args),
             Command::Simulate(args) => simulate::run(args),
             Command::Synth(args) => synth::run(args),

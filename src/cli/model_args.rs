@@ -137,7 +137,7 @@ impl ModelArgs {
         } else {
             OnnxModel::from_file(Path::new(name), &settings)
         };
-        loaded.map_err(with_hint)
+        loaded.map_err(|error| not_packaged(Path::new(name)).unwrap_or_else(|| with_hint(error)))
     }
 
     /// Looks into the model without insisting that it runs.
@@ -152,7 +152,8 @@ impl ModelArgs {
         } else {
             inspect_file(Path::new(name), &settings)
         };
-        inspection.map_err(with_hint)
+        inspection
+            .map_err(|error| not_packaged(Path::new(name)).unwrap_or_else(|| with_hint(error)))
     }
 
     /// The one model named.
@@ -220,6 +221,33 @@ impl AdaptationArgs {
             output: self.model_output.clone(),
         }
     }
+}
+
+/// The error for what `hvmap-model package` makes a model of: a Keras file, a SavedModel's folder, or
+/// a `model.onnx` that is missing where a SavedModel lies.
+fn not_packaged(path: &Path) -> Option<CliError> {
+    let keras = path
+        .extension()
+        .is_some_and(|ending| ["h5", "hdf5", "keras"].iter().any(|known| ending == *known));
+    let folder = if path.is_dir() { path } else { path.parent()? };
+    let (source, what) = if keras && path.is_file() {
+        (path, "a Keras model")
+    } else if !path.is_file() && folder.join("saved_model.pb").is_file() {
+        (folder, "a TensorFlow SavedModel")
+    } else {
+        return None;
+    };
+    Some(
+        CliError::new(format!(
+            "{} is {what}, expected an ONNX file",
+            source.display()
+        ))
+        .hint(format!(
+            "package it: hvmap-model package {} -o models --name NAME --classes \
+                 negatives,towers --positive towers --preprocess xception",
+            source.display()
+        )),
+    )
 }
 
 /// The error of a model with its own hint.

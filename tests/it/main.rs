@@ -6,6 +6,7 @@ mod area;
 mod cover_golden;
 mod exports;
 mod http_imagery;
+mod labels_command;
 mod ledger_faults;
 mod model_command;
 mod onnx_models;

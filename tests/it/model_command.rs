@@ -172,3 +172,18 @@ fn model_servers_are_refused_with_what_works() {
     assert!(output.stderr.contains("is a model server"), "{output}");
     assert!(output.stderr.contains("--model FILE.onnx"), "{output}");
 }
+
+#[test]
+fn a_saved_model_beside_a_missing_file_is_told_with_the_command_that_packages_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("saved_model.pb"), "").unwrap();
+    for path in [folder.path().to_owned(), folder.path().join("model.onnx")] {
+        let output = hvmap(["model".as_ref(), "inspect".as_ref(), path.as_os_str()]);
+        assert_eq!(output.code, 2, "{output}");
+        assert!(
+            output.stderr.contains("is a TensorFlow SavedModel"),
+            "{output}"
+        );
+        assert!(output.stderr.contains("hvmap-model package"), "{output}");
+    }
+}

@@ -41,7 +41,7 @@ impl Training {
 pub struct Contract {
     /// The columns of the scores.
     pub classes: Vec<String>,
-    /// Columns that count as a tower; at least one, rising.
+    /// Columns that count as a tower, rising; none where the packager was not told.
     pub positives: Vec<usize>,
     /// What made the outputs probabilities, inside the graph.
     pub activation: Activation,
@@ -171,9 +171,6 @@ impl Keys<'_> {
             .collect::<Result<Vec<_>, _>>()?;
         positives.sort_unstable();
         positives.dedup();
-        if positives.is_empty() {
-            return Err(self.wrong(key, "is empty".into()));
-        }
         Ok(positives)
     }
 
@@ -304,7 +301,7 @@ mod tests {
             ("hvmap.classes", "[]"),
             ("hvmap.classes", "tower"),
             ("hvmap.positives", r#"["pylon"]"#),
-            ("hvmap.positives", "[]"),
+            ("hvmap.positives", ""),
             ("hvmap.activation", "none"),
             ("hvmap.activation", ""),
             ("hvmap.threshold", "92"),

@@ -106,7 +106,12 @@ impl OnnxModel {
 
         let plan = Arc::new(match &contract {
             Some(contract) => {
-                if let Some(flag) = settings.adaptation.first_given() {
+                let mut flags = settings.adaptation.clone();
+                if contract.positives.is_empty() {
+                    // The one thing that a package may leave open.
+                    flags.positives = None;
+                }
+                if let Some(flag) = flags.first_given() {
                     return Err(PredictError::Unusable {
                         model: name.to_owned(),
                         reason: format!("it is packaged and says all of it itself, but got {flag}"),
@@ -141,9 +146,14 @@ impl OnnxModel {
                 } else {
                     engine.run(&built_in_tiles(), &mut answers)?;
                 }
+                let positives = if contract.positives.is_empty() {
+                    told_positives(&name, contract, &settings.adaptation)?
+                } else {
+                    contract.positives.clone()
+                };
                 let rule = ScoreRule {
                     activation: Activation::None,
-                    positives: contract.positives.clone(),
+                    positives,
                     combine: contract.combine(),
                 };
                 (rule, contract.classes.clone())
@@ -163,6 +173,20 @@ impl OnnxModel {
             }
         };
 
+        let adaptation = match &contract {
+            None => Some(describe(&plan, &settings.adaptation, &rule)),
+            // Told positives change scores, so they belong to the model's identity.
+            Some(contract) if contract.positives.is_empty() => Some(format!(
+                "{} of {}",
+                rule.combine,
+                rule.positives
+                    .iter()
+                    .map(|&column| classes[column].as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )),
+            Some(_) => None,
+        };
         let info = ModelInfo {
             name: name.to_string(),
             checksum,
@@ -178,9 +202,7 @@ impl OnnxModel {
                 Some(contract) => contract.precision.clone(),
                 None => facts.precision.map(str::to_owned),
             },
-            adaptation: contract
-                .is_none()
-                .then(|| adaptation(&plan, &settings.adaptation, &rule)),
+            adaptation,
             trained_on_synthetic: contract
                 .as_ref()
                 .is_some_and(|contract| contract.training == Training::Synthetic),
@@ -293,6 +315,25 @@ pub(super) fn read_contract(
         source,
     })?;
     Contract::read(name, &|key| metadata.custom(key))
+}
+
+/// The positives of a package that names none, from the flags.
+fn told_positives(
+    name: &str,
+    contract: &Contract,
+    flags: &AdaptationFlags,
+) -> Result<Vec<usize>, PredictError> {
+    let flags = AdaptationFlags {
+        classes: Some(contract.classes.clone()),
+        ..flags.clone()
+    };
+    positives(contract.classes.len(), &contract.classes, &flags).map_err(|(reason, hint)| {
+        PredictError::Unusable {
+            model: name.to_owned(),
+            reason,
+            hint: Some(hint),
+        }
+    })
 }
 
 /// The rule of a model that was not packaged, checked against its answers to the built-in tiles,
@@ -467,7 +508,7 @@ fn check_activation(
 }
 
 /// The flags' effect in words, for the manifest and for people.
-fn adaptation(plan: &Plan, flags: &AdaptationFlags, rule: &ScoreRule) -> String {
+fn describe(plan: &Plan, flags: &AdaptationFlags, rule: &ScoreRule) -> String {
     let mut text = String::new();
     if let Some(pixels) = &plan.pixels {
         text = format!("{}, {} px", pixels.layout, pixels.size_px);

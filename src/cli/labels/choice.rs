@@ -1,0 +1,265 @@
+//! Which tiles become labels, and of which kind. Pure: the same inputs and seed, the same choice.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::Serialize;
+
+use crate::{
+    osm::PowerFeatures,
+    tiles::{BlockCoord, Cover, TILE_SIZE_PX, TileCoord, mercator},
+};
+
+/// A support nearer than this to a tile may show in it: such a tile is no negative.
+const CLEAR_PX: f64 = 96.0;
+/// Tiles between a negative near a line and that line, at the most.
+const NEAR_TILES: u64 = 4;
+/// Draws for each negative wanted, before a small area is said to have no more.
+const DRAWS_PER_TILE: usize = 50;
+
+/// What is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice {
+    pub positives: usize,
+    pub negatives: usize,
+    pub edge_px: f64,
+    pub validation: f64,
+    pub seed: u64,
+}
+
+/// Why a tile was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Tower,
+    NearLine,
+    Anywhere,
+    Rejected,
+}
+
+impl Kind {
+    /// As `labels.csv` has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tower => "tower",
+            Self::NearLine => "near-line",
+            Self::Anywhere => "anywhere",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// A tile's label.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chosen {
+    pub kind: Kind,
+    /// Column and row in pixels of each mapped tower in the tile.
+    pub bases_px: Vec<(f64, f64)>,
+    /// On the validation's side of the split by blocks.
+    pub validation: bool,
+}
+
+impl Chosen {
+    #[must_use]
+    pub fn is_tower(&self) -> bool {
+        self.kind == Kind::Tower
+    }
+
+    /// The folder of its label.
+    #[must_use]
+    pub fn folder(&self) -> &'static str {
+        if self.is_tower() { "tower" } else { "negative" }
+    }
+}
+
+/// Labels of each kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    pub tower: usize,
+    pub near_line: usize,
+    pub anywhere: usize,
+    pub rejected: usize,
+    pub validation: usize,
+}
+
+impl Counts {
+    pub fn of<'a>(labels: impl Iterator<Item = &'a Chosen>) -> Self {
+        let mut counts = Self::default();
+        for label in labels {
+            *match label.kind {
+                Kind::Tower => &mut counts.tower,
+                Kind::NearLine => &mut counts.near_line,
+                Kind::Anywhere => &mut counts.anywhere,
+                Kind::Rejected => &mut counts.rejected,
+            } += 1;
+            counts.validation += usize::from(label.validation);
+        }
+        counts
+    }
+}
+
+/// Chooses tiles of the cover. Towers on a tile's edge leave that tile and its neighbour out of
+/// both labels: what is half in a picture is neither.
+#[must_use]
+pub fn choose(
+    cover: &Cover,
+    features: &PowerFeatures,
+    rejected: &[(f64, f64)],
+    choice: &Choice,
+) -> BTreeMap<TileCoord, Chosen> {
+    let zoom = cover.zoom();
+    let mut chance = Chance::new(choice.seed);
+    let mut towers: HashMap<TileCoord, Vec<(f64, f64)>> = HashMap::new();
+    for (lon, lat) in features.towers() {
+        let (tile, px) = place(lon, lat, zoom);
+        towers.entry(tile).or_default().push(px);
+    }
+    let taken = unclear(features, zoom);
+
+    let mut chosen = BTreeMap::new();
+    let mut add = |tile: TileCoord, kind: Kind, bases_px: Vec<(f64, f64)>| {
+        let validation = is_drawn(BlockCoord::of(tile), choice);
+        chosen.entry(tile).or_insert(Chosen {
+            kind,
+            bases_px,
+            validation,
+        });
+        chosen.len()
+    };
+    let inside = |&(x, y): &(f64, f64)| {
+        let far = f64::from(TILE_SIZE_PX) - choice.edge_px;
+        (choice.edge_px..=far).contains(&x) && (choice.edge_px..=far).contains(&y)
+    };
+    let mut positives: Vec<_> = towers
+        .into_iter()
+        .filter(|(tile, bases)| cover.contains(*tile) && bases.iter().any(inside))
+        .collect();
+    positives.sort_by_key(|(tile, _)| *tile);
+    chance.shuffle(&mut positives);
+    let mut count = 0;
+    for (tile, bases) in positives.into_iter().take(choice.positives) {
+        count = add(tile, Kind::Tower, bases);
+    }
+    let is_clear = |tile: TileCoord| cover.contains(tile) && !taken.contains(&tile);
+    for &(lon, lat) in rejected {
+        let (tile, _) = place(lon, lat, zoom);
+        if is_clear(tile) {
+            count = add(tile, Kind::Rejected, Vec::new());
+        }
+    }
+    let lines: Vec<_> = features.overhead_lines().collect();
+    let near_end = count
+        + if lines.is_empty() {
+            0
+        } else {
+            choice.negatives / 2
+        };
+    let end = count + choice.negatives;
+    for _ in 0..choice.negatives * DRAWS_PER_TILE {
+        if count >= near_end {
+            break;
+        }
+        let path = &lines[chance.below(lines.len() as u64) as usize].path;
+        let at = chance.below(path.len() as u64 - 1) as usize;
+        let ((west, south), (east, north)) = (path[at], path[at + 1]);
+        let along = chance.unit();
+        let (middle, _) = place(
+            west + along * (east - west),
+            south + along * (north - south),
+            zoom,
+        );
+        let step = |from: u32, by: u64| {
+            u32::try_from(u64::from(from) + by)
+                .ok()?
+                .checked_sub(NEAR_TILES as u32)
+        };
+        let across = chance.below(2 * NEAR_TILES + 1);
+        let down = chance.below(2 * NEAR_TILES + 1);
+        if let (Some(x), Some(y)) = (step(middle.x, across), step(middle.y, down)) {
+            let tile = TileCoord { z: zoom, x, y };
+            if is_clear(tile) {
+                count = add(tile, Kind::NearLine, Vec::new());
+            }
+        }
+    }
+    for _ in 0..choice.negatives * DRAWS_PER_TILE {
+        if count >= end {
+            break;
+        }
+        if let Some(tile) = cover.nth(chance.below(cover.count()))
+            && is_clear(tile)
+        {
+            count = add(tile, Kind::Anywhere, Vec::new());
+        }
+    }
+    chosen
+}
+
+/// All tiles in which a mapped support may show, of whatever kind and even if it no longer stands.
+fn unclear(features: &PowerFeatures, zoom: u8) -> HashSet<TileCoord> {
+    let side = f64::from(TILE_SIZE_PX);
+    let mut tiles = HashSet::new();
+    for support in &features.supports {
+        let (x, y) = mercator::lon_lat_to_tile(support.lon, support.lat, zoom);
+        for dx in [-CLEAR_PX, 0.0, CLEAR_PX] {
+            for dy in [-CLEAR_PX, 0.0, CLEAR_PX] {
+                tiles.insert(TileCoord {
+                    z: zoom,
+                    x: (x + dx / side).max(0.0) as u32,
+                    y: (y + dy / side).max(0.0) as u32,
+                });
+            }
+        }
+    }
+    tiles
+}
+
+/// The tile of a place, and its column and row in it in pixels.
+fn place(lon: f64, lat: f64, zoom: u8) -> (TileCoord, (f64, f64)) {
+    let (x, y) = mercator::lon_lat_to_tile(lon, lat, zoom);
+    let tile = mercator::tile_at(lon, lat, zoom);
+    let side = f64::from(TILE_SIZE_PX);
+    let px = (
+        (x - f64::from(tile.x)) * side,
+        (y - f64::from(tile.y)) * side,
+    );
+    (tile, px)
+}
+
+/// Whether a block is for validation: by its place and the seed, so that neighbours go together and
+/// a second set of the same seed splits alike.
+fn is_drawn(block: BlockCoord, choice: &Choice) -> bool {
+    let mut chance = Chance::new(choice.seed ^ (u64::from(block.x) << 32 | u64::from(block.y)));
+    chance.unit() < choice.validation
+}
+
+/// A small generator (SplitMix64, Steele et al. 2014): the choice needs no more.
+struct Chance(u64);
+
+impl Chance {
+    fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// 0 to `count` − 1; `count` is at least 1.
+    fn below(&mut self, count: u64) -> u64 {
+        ((u128::from(self.next()) * u128::from(count)) >> 64) as u64
+    }
+
+    fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last as u64 + 1) as usize);
+        }
+    }
+}

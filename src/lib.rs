@@ -18,6 +18,7 @@ pub mod osm;
 pub mod pipeline;
 pub mod predict;
 pub mod scan;
+pub mod serve;
 pub mod telemetry;
 pub mod tiles;
 

@@ -21,6 +21,7 @@ mod ledger_trouble;
 mod model;
 mod model_args;
 mod run;
+mod serve;
 mod simulate;
 mod status;
 mod synth;
@@ -54,6 +55,7 @@ enum Command {
     Imagery(imagery::Args),
     Labels(Box<labels::Args>),
     Model(model::Args),
+    Serve(serve::Args),
     Simulate(simulate::Args),
     Synth(synth::Args),
 }
@@ -74,6 +76,7 @@ pub fn main() -> ExitCode {
             Command::Status(args) => status::run(args),
             Command::Labels(args) => labels::run(&args),
             Command::Model(args) => model::run(args),
+            Command::Serve(args) => serve::run(args),
             Command::Simulate(args) => simulate::run(args),
             Command::Synth(args) => synth::run(args),
             Command::Export(args) => export::run(args),

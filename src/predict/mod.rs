@@ -65,6 +65,9 @@ pub struct Predictions {
     pub scores: Vec<f32>,
     /// `n × height × width` cells, rows top-down; empty when the model has no attribution.
     pub attribution: Vec<f32>,
+    /// `n × classes`: the model's own outputs, from which the scores were made; empty where the
+    /// classifier does not tell them.
+    pub outputs: Vec<f32>,
 }
 
 /// What is known of a model.

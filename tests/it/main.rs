@@ -15,6 +15,7 @@ mod program;
 #[cfg(feature = "gdal")]
 mod raster;
 mod run_command;
+mod serving;
 mod tile_server;
 mod tiles_command;
 mod unruly_server;

@@ -54,6 +54,8 @@ impl Classifier for OnnxClassifier {
                 .chunks_exact(self.answers.columns)
                 .map(|row| self.rule.score(row)),
         );
+        out.outputs.clear();
+        out.outputs.extend_from_slice(&self.answers.scores);
         // The caller gets the grown buffer, and this classifier goes on with the caller's.
         std::mem::swap(&mut out.attribution, &mut self.answers.attribution);
         Ok(())

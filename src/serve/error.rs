@@ -1,0 +1,76 @@
+//! Why a server cannot start.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use crate::predict::PredictError;
+
+/// Trouble before the first request.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    #[error("cannot read the model folder {}", path.display())]
+    Folder {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{} holds no version of the model {name}: expected a folder such as 1 in it", path.display())]
+    NoVersion { name: String, path: PathBuf },
+    #[error("{} holds a saved_model.pb, which is not served as it is", path.display())]
+    SavedModel { path: PathBuf },
+    #[error("{} holds {found} .onnx files, expected one", path.display())]
+    ModelFile { path: PathBuf, found: usize },
+    #[error("the model {} cannot be served as it is: {reason}", path.display())]
+    Unfit { path: PathBuf, reason: String },
+    #[error("the model {name} is named twice")]
+    NamedTwice { name: String },
+    #[error(transparent)]
+    Model(#[from] PredictError),
+    #[error("cannot listen at {address}")]
+    Listen {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
+}
+
+impl ServeError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Folder { .. } | Self::NoVersion { .. } => Some(
+                "lay models out as FOLDER/1/model.onnx and name FOLDER with --model_base_path"
+                    .into(),
+            ),
+            Self::SavedModel { .. } | Self::Unfit { .. } => Some(
+                "the packager in python/ (hvmap-model) makes a model of it that can be served; \
+                 see docs/MODELS.md"
+                    .into(),
+            ),
+            Self::ModelFile { .. } => {
+                Some("a version's folder holds its model alone, such as model.onnx".into())
+            }
+            Self::NamedTwice { .. } => Some("give each --model a name of its own".into()),
+            Self::Model(error) => error.hint(),
+            Self::Listen { .. } => Some(
+                "is another server using this port? name another one with --rest_api_port".into(),
+            ),
+            Self::Thread(_) => None,
+        }
+    }
+
+    /// The error and its causes on one line.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        text
+    }
+}

@@ -11,6 +11,7 @@ use crate::predict::{
         Activation, AdaptationFlags, Combine, DeviceChoice, Fit, Inspection, Layout,
         NamedPreprocess, OnnxModel, Preprocess, Settings, inspect_embedded, inspect_file,
     },
+    remote::RemoteModel,
 };
 
 /// The name by which the built-in demo model is asked for.
@@ -23,7 +24,11 @@ static DEMO_MODEL_BYTES: &[u8] = include_bytes!("../../data/models/demo.onnx");
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Model")]
 pub struct ModelArgs {
-    /// The classifier: an ONNX file, or `demo`, the built-in one that knows only synthetic imagery
+    /// The classifier: an ONNX file, `demo`, the built-in one that knows only synthetic imagery, or
+    /// the URL of a server
+    ///
+    /// `hvmap serve` is asked by http://HOST:8501/v1/models/NAME; repeat --model to spread a run
+    /// over several servers of the same model.
     ///
     /// Models packaged by hvmap-model (see python/) need no other flag. Others do, and hvmap says
     /// which: `hvmap model inspect FILE`.
@@ -122,6 +127,11 @@ impl ModelArgs {
     /// # Errors
     /// When no model was named, or the one named cannot be used as asked: with a hint.
     pub fn load(&self) -> Result<Box<dyn Model>, CliError> {
+        let served = |name: &String| name.starts_with("http://") || name.starts_with("https://");
+        if !self.models.is_empty() && self.models.iter().all(served) {
+            let model = RemoteModel::connect(&self.models).map_err(with_hint)?;
+            return Ok(Box::new(model));
+        }
         Ok(Box::new(self.load_onnx()?))
     }
 
@@ -168,19 +178,22 @@ impl ModelArgs {
             }
             [first, second, ..] => {
                 return Err(CliError::new(format!(
-                    "got the models {first} and {second}, expected one: spreading a run over \
-                     several servers is not built yet"
+                    "got the models {first} and {second}, expected one, or servers alone"
                 ))
-                .hint("name one .onnx file; --workers says how many classifiers it runs"));
+                .hint(
+                    "name one .onnx file (--workers says how many classifiers it runs), or \
+                     several http:// servers of the same model",
+                ));
             }
         };
         let scheme = name.split_once("://").map(|(scheme, _)| scheme);
         match scheme {
             Some("http" | "https" | "grpc" | "grpcs" | "grpc+v2") => Err(CliError::new(format!(
-                "{name} is a model server, and this build cannot ask servers yet"
+                "{name} is a model server, expected a file here"
             ))
             .hint(
-                "name an .onnx file, which runs inside hvmap: --model FILE.onnx\n\
+                "`hvmap run` asks servers, by http://HOST:8501/v1/models/NAME alone\n\
+                 name an .onnx file, which runs inside hvmap: --model FILE.onnx\n\
                  the packager in python/ (hvmap-model) makes one from a Keras model or a SavedModel",
             )),
             _ => Ok(name),

@@ -87,6 +87,8 @@ pub enum PredictError {
     /// Asked for a device that is not there; never answered with another one.
     #[error("the device {device} cannot be used: {reason}")]
     DeviceUnavailable { device: String, reason: String },
+    #[error("the model server {url} cannot be used: {reason}")]
+    Server { url: String, reason: String },
     /// A batch that the classifier was never built for: a mistake in the program.
     #[error("a batch of {got} cannot be classified, expected {expected}")]
     WrongBatch { got: String, expected: String },
@@ -122,6 +124,11 @@ impl PredictError {
                 "`make ort-gpu` gets the ONNX Runtime that knows CUDA; it needs a driver, CUDA 13 \
                  and cuDNN 9 on the machine\n\
                  --device cpu runs without, and --device auto takes CUDA where it works"
+                    .into(),
+            ),
+            Self::Server { .. } => Some(
+                "is it running, and does it serve this name? its status is at \
+                 http://HOST:8501/v1/models/NAME"
                     .into(),
             ),
             _ => None,

@@ -7,6 +7,7 @@
 pub mod bench;
 mod error;
 pub mod onnx;
+pub mod remote;
 
 use bytes::Bytes;
 pub use error::PredictError;

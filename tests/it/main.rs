@@ -14,6 +14,7 @@ mod probe;
 mod program;
 #[cfg(feature = "gdal")]
 mod raster;
+mod remote_model;
 mod run_command;
 mod serving;
 mod tile_server;

@@ -84,7 +84,7 @@ impl Serving {
     }
 }
 
-fn config(folder: &Path) -> Config {
+pub fn config(folder: &Path) -> Config {
     Config {
         bind: (Ipv4Addr::LOCALHOST, 0).into(),
         models: vec![ModelFolder {
@@ -98,7 +98,7 @@ fn config(folder: &Path) -> Config {
     }
 }
 
-fn add_version(folder: &Path, version: &str, model: &str) {
+pub fn add_version(folder: &Path, version: &str, model: &str) {
     // Renamed into place, so that no poll sees half a version.
     let staged = folder.join(format!("staged-{version}"));
     fs::create_dir(&staged).unwrap();
@@ -106,10 +106,10 @@ fn add_version(folder: &Path, version: &str, model: &str) {
     fs::rename(staged, folder.join(version)).unwrap();
 }
 
-struct Answer {
-    status: u16,
+pub struct Answer {
+    pub status: u16,
     head: String,
-    body: Vec<u8>,
+    pub body: Vec<u8>,
 }
 
 impl Answer {
@@ -132,7 +132,7 @@ impl Answer {
 }
 
 /// One request without a Content-Type, as Python's `requests.post(url, data=text)` sends it.
-fn ask(address: SocketAddr, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Answer {
+pub fn ask(address: SocketAddr, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Answer {
     let mut socket = TcpStream::connect(address).unwrap();
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     for header in headers {
@@ -176,7 +176,7 @@ fn rows(tiles: &[Vec<u8>]) -> Value {
 }
 
 /// What the same model answers inside this process.
-fn embedded() -> Predictions {
+pub fn embedded() -> Predictions {
     let model = OnnxModel::from_file(&fixture("contract.onnx"), &engine()).unwrap();
     let images = model.contract().unwrap().canaries.clone().unwrap().images;
     let mut predictions = Predictions::default();
@@ -199,7 +199,7 @@ fn bits(value: &Value) -> Vec<u32> {
     }
 }
 
-fn bits_of(numbers: &[f32]) -> Vec<u32> {
+pub fn bits_of(numbers: &[f32]) -> Vec<u32> {
     numbers.iter().map(|number| number.to_bits()).collect()
 }
 

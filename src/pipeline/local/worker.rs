@@ -185,7 +185,14 @@ impl Worker {
     fn answer(&mut self, slot: usize, position: usize) -> ControlFlow<()> {
         let score = self.predictions.scores[position];
         if !score.is_finite() {
-            return self.fail_because(slot, "the model's score is not a number");
+            // A server names the images that it refuses by a score that is no number.
+            return match self.slots.undecodable(slot) {
+                Some(reason) => {
+                    self.settle(slot, TileOutcome::Undecodable, &reason);
+                    ControlFlow::Continue(())
+                }
+                None => self.fail_because(slot, "the model's score is not a number"),
+            };
         }
         self.failures_in_a_row.store(0, Ordering::Relaxed);
         let owner = &self.slots.owners()[slot];

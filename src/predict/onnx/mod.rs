@@ -32,6 +32,7 @@ pub use inspect::{Fitness, Inspection, inspect_embedded, inspect_file};
 pub use library::{Library, load as load_library};
 pub use model::OnnxModel;
 pub use plan::{Plan, Port, Signature};
+pub(super) use score::ScoreRule;
 pub use settings::{
     Activation, AdaptationFlags, Combine, Fit, Layout, NamedPreprocess, Preprocess, Settings,
 };

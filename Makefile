@@ -56,8 +56,11 @@ test-python: packages .venv/ready
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable 'python[test]'
 	@touch $@
 
-test-keras test-clients: packages .venv-keras/ready
+test-keras: packages .venv-keras/ready
 	TF_CPP_MIN_LOG_LEVEL=2 .venv-keras/bin/python -m pytest -q python
+
+test-clients: build
+	scripts/test_clients.sh
 
 .venv-keras/ready: python/pyproject.toml
 	@echo 'setting up .venv-keras, with TensorFlow' >&2

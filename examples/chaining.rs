@@ -132,7 +132,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     let mut order: Vec<usize> = (0..places.len()).collect();
-    order.sort_by(|&a, &b| found.support[b].total_cmp(&found.support[a]));
+    // Of equals the false ones come first, so that a tie never flatters.
+    order.sort_by(|&a, &b| {
+        found.support[b]
+            .total_cmp(&found.support[a])
+            .then(b.cmp(&a))
+    });
     let mut misplaced = 0;
     let before = order
         .iter()

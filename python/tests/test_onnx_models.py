@@ -126,7 +126,7 @@ def test_what_is_missing_is_asked_for_in_one_line(tmp_path, capsys):
     assert "--calibrate" in refused(capsys, path, *ready, "--precision", "int8")
     assert "mast is no class" in refused(capsys, path, *ready, "--positive", "mast")
     path, _ = network(tmp_path / "two.onnx", extra_output=True)
-    assert "--output" in refused(capsys, path, "--preprocess", "unit", "--activation", "softmax")
+    assert "--output-name" in refused(capsys, path, "--preprocess", "unit", "--activation", "softmax")
     metadata = package(
         path, tmp_path, "--preprocess", "unit", "--activation", "softmax", "--output-name", "logits"
     )

@@ -278,12 +278,12 @@ def _output(path: Path, model, told: str | None) -> str | None:
     shapes = ", ".join(f"{name} {_show(one.shape)}" for name, one in zip(names, outputs))
     if told is not None:
         if told not in names:
-            raise Unusable(f"{path} has no output {told}", f"--output with one of: {shapes}")
+            raise Unusable(f"{path} has no output {told}", f"--output-name with one of: {shapes}")
         chosen = [told]
     else:
         chosen = [name for name, one in zip(names, outputs) if len(one.shape) <= 2]
     if len(chosen) > 1:
-        raise Unusable(f"{path} has several outputs: {shapes}", "say with --output which has the scores")
+        raise Unusable(f"{path} has several outputs: {shapes}", "say with --output-name which has the scores")
     if not chosen or len(outputs[names.index(chosen[0])].shape) > 2:
         raise Unusable(
             f"{path} answers {shapes}, which is no row of scores for each image",

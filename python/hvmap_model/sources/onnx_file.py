@@ -170,7 +170,7 @@ def _scores(path: Path, model: onnx.ModelProto, told: str | None) -> str:
     shapes = ", ".join(f"{name} {_shape(value)}" for name, value in outputs.items())
     if told is not None:
         if told not in outputs:
-            raise Unusable(f"{path} has no output {told}", f"--output with one of: {shapes}")
+            raise Unusable(f"{path} has no output {told}", f"--output-name with one of: {shapes}")
         return told
     fitting = [name for name, value in outputs.items() if _is_row(_shape(value))]
     if len(fitting) == 1:
@@ -180,7 +180,7 @@ def _scores(path: Path, model: onnx.ModelProto, told: str | None) -> str:
             f"{path} answers {shapes}, and no output is a row of scores for each image",
             "a detection or segmentation model cannot be packaged, only a classifier can",
         )
-    raise Unusable(f"{path} has several outputs: {shapes}", "say with --output which holds the scores")
+    raise Unusable(f"{path} has several outputs: {shapes}", "say with --output-name which holds the scores")
 
 
 def _is_row(shape: list) -> bool:

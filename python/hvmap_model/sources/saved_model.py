@@ -91,7 +91,7 @@ def _output(folder: Path, signature, told: str | None) -> str:
     shapes = ", ".join(f"{name} {one.shape}" for name, one in outputs.items())
     if told is not None:
         if told not in outputs:
-            raise Unusable(f"{folder} has no output {told}", f"--output with one of: {shapes}")
+            raise Unusable(f"{folder} has no output {told}", f"--output-name with one of: {shapes}")
         return told
     fitting = [
         name
@@ -105,7 +105,7 @@ def _output(folder: Path, signature, told: str | None) -> str:
             f"{folder} answers {shapes}, and no output is a row of scores for each image",
             "a detection or segmentation model cannot be packaged, only a classifier can",
         )
-    raise Unusable(f"{folder} has several outputs: {shapes}", "say with --output which has the scores")
+    raise Unusable(f"{folder} has several outputs: {shapes}", "say with --output-name which has the scores")
 
 
 def _open_decoding(folder: Path, signature, name: str, output: str) -> Source:

@@ -5,8 +5,8 @@
 //! outputs mean), a request without a bound on its size and time, or an answer from a model whose
 //! canary tiles are wrong.
 //!
-//! A [`repository`](ModelFolder) polls each folder for integer version folders; each loaded version
-//! owns a [`batcher`] whose threads decode and classify what the [`rest`] handlers put in its queue.
+//! The repository polls each folder for integer version folders; each loaded version
+//! owns a batcher whose threads decode and classify what the REST handlers put in its queue.
 
 mod batcher;
 mod body;

@@ -37,6 +37,6 @@ josm render -i "$out/bundle/hints.osm" -s "$out/bundle/hints.mapcss" \
 test -s "$out/josm.png"
 
 echo "== QGIS"
-QT_QPA_PLATFORM=offscreen /usr/bin/python3 tests/clients/qgis_render.py "$out/bundle/hints.gpkg" "$out/qgis.png"
+QT_QPA_PLATFORM=offscreen /usr/bin/python3 tests/clients/qgis_render.py "$out/bundle" "$out/qgis.png"
 
 echo "look at $out/josm.png, $out/qgis.png and $out/bundle/report.html"

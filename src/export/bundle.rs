@@ -13,7 +13,7 @@ use super::{
     ExportError, ExportRequest, Format, Geometry, IfExists, QGIS_LINE_STYLE, QGIS_STYLE,
     credits::{NOTE, RULES, attribution, layer_name},
     osm::escaped,
-    write,
+    qgis, write,
 };
 
 const MAPCSS: &str = include_str!("../../styles/hints.mapcss");
@@ -61,6 +61,8 @@ pub fn write_bundle(
         let path = at(name);
         fs::write(&path, bytes).map_err(|source| ExportError::Write { path, source })?;
     }
+    let path = at("hints.qgz");
+    qgis::write_project(&request, &path).map_err(|source| ExportError::Write { path, source })?;
     staged.publish()?;
     Ok(detections)
 }
@@ -100,11 +102,15 @@ fn session(request: &ExportRequest<'_>) -> String {
     )
 }
 
-/// The run's imagery as JOSM names it; none where it is no tile server or its key is hidden.
+/// The run's imagery as JOSM names it.
 fn imagery_url(name: &str) -> Option<String> {
+    is_open_tile_server(name).then(|| format!("tms:{}", name.replace("{z}", "{zoom}")))
+}
+
+/// Whether other programs can open the run's imagery: a tile server, and no key is hidden.
+pub(super) fn is_open_tile_server(name: &str) -> bool {
     let open = name.starts_with("http") && !name.contains("***") && !name.contains("{env:");
-    let plain = open && name.contains("{x}") && !name.contains("{q}");
-    plain.then(|| format!("tms:{}", name.replace("{z}", "{zoom}")))
+    open && name.contains("{x}") && !name.contains("{q}")
 }
 
 fn readme(request: &ExportRequest<'_>) -> String {
@@ -114,8 +120,9 @@ fn readme(request: &ExportRequest<'_>) -> String {
         "{title}: {}\n\n{NOTE}\n{RULES}\n\n\
          report.html      what was looked at and what was found; opens in any browser\n\
          hints.jos        JOSM: a session with the hints and, where it can be shown, the imagery\n\
-         hints.osm        the hints alone, never uploaded; select all, add them in the todo plugin\n\
+         hints.osm        the hints alone, never uploaded; in the Relations window \"Select members\" of the one\n                          relation, then \"Add\" in the todo plugin: they keep their order along the lines\n\
          hints.mapcss     how JOSM shows them: Preferences, Map Paint Styles, add this file\n\
+         hints.qgz        QGIS: a project with hints, lines and, where it can be shown, the imagery\n\
          hints.gpkg       QGIS: towers and lines, with their style inside\n\
          hints.geojson    the hints, hints.qml their style; hints.csv as a table\n\
          lines.geojson    the probable lines, lines.qml their style\n\

@@ -17,6 +17,7 @@ mod mbtiles;
 #[cfg(feature = "gdal")]
 mod ogr;
 mod osm;
+mod qgis;
 mod report;
 mod staged;
 mod table;

@@ -1,28 +1,116 @@
 //! A layer for JOSM (<https://wiki.openstreetmap.org/wiki/JOSM_file_format>).
 //!
 //! The file forbids its upload and download, its ids are negative, and no tag is one that
-//! OpenStreetMap uses for the grid: hints must never look like mapped data. Nodes stand along the
-//! lines, what is mapped already is left out.
+//! OpenStreetMap uses for the grid: hints must never look like mapped data. What is mapped already
+//! is left out.
+//!
+//! JOSM keeps nodes in a hash table and forgets the file's order, but not that of a relation's
+//! members. So one relation holds the hints along the lines: *Select members*, then *Add* in the
+//! todo plugin, steps through them in that order. Each probable line is a way, to be seen.
 
 use std::io::{self, Write};
 
 use super::{
     ExportError, ExportRequest,
     credits::{NOTE, RULES, attribution, layer_name},
-    geojson::Degrees,
+    geojson::{Degrees, hundredths, lines},
     table::Row,
 };
-use crate::detections::Detection;
+use crate::detections::{Chain, Detection};
 
 pub(super) fn write(request: &ExportRequest<'_>, out: &mut dyn Write) -> Result<u64, ExportError> {
-    let mut count = 0;
-    write_head(request, out).map_err(ExportError::Stream)?;
+    write_elements(request, out).map_err(ExportError::Stream)
+}
+
+fn write_elements(request: &ExportRequest<'_>, out: &mut dyn Write) -> io::Result<u64> {
+    write_head(request, out)?;
+    // A node's number, by the rank of its detection; 0 for what is left out.
+    let mut numbers = vec![0u64; request.grid().towers().len()];
+    let mut hints = 0;
     for detection in request.to_map() {
-        count += 1;
-        write_node(request, detection, count, out).map_err(ExportError::Stream)?;
+        hints += 1;
+        numbers[(detection.rank - 1) as usize] = hints;
+        write_node(request, detection, hints, out)?;
     }
-    out.write_all(b"</osm>\n").map_err(ExportError::Stream)?;
-    Ok(count)
+    let mut last = hints;
+    for chain in lines(request) {
+        for part in parts(request, chain, &numbers) {
+            last += 1;
+            write_way(request, chain, &part, last, out)?;
+        }
+    }
+    if hints > 0 {
+        write_walk(request, hints, last + 1, out)?;
+    }
+    out.write_all(b"</osm>\n")?;
+    Ok(hints)
+}
+
+/// The nodes of a line that are in the file, in pieces that do not cross the antimeridian.
+fn parts(request: &ExportRequest<'_>, chain: &Chain, numbers: &[u64]) -> Vec<Vec<u64>> {
+    let towers = request.grid().towers();
+    let kept: Vec<u32> = chain
+        .towers
+        .iter()
+        .copied()
+        .filter(|&tower| numbers[tower as usize] > 0)
+        .collect();
+    let mut parts: Vec<Vec<u64>> = kept
+        .chunk_by(|&a, &b| (towers[a as usize].lon - towers[b as usize].lon).abs() <= 180.0)
+        .map(|part| part.iter().map(|&tower| numbers[tower as usize]).collect())
+        .collect();
+    parts.retain(|part| part.len() > 1);
+    parts
+}
+
+fn write_way(
+    request: &ExportRequest<'_>,
+    chain: &Chain,
+    nodes: &[u64],
+    number: u64,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    writeln!(out, "  <way id=\"-{number}\">")?;
+    for node in nodes {
+        writeln!(out, "    <nd ref=\"-{node}\"/>")?;
+    }
+    write_tag("hvmap:line", &chain.number.to_string(), out)?;
+    write_tag(
+        "hvmap:confidence",
+        &hundredths(chain.confidence).to_string(),
+        out,
+    )?;
+    if request.manifest().imagery.synthetic {
+        write_tag("hvmap:synthetic", "yes", out)?;
+    }
+    out.write_all(b"  </way>\n")
+}
+
+/// The hints in the order in which a person looks at them with the least travel.
+fn write_walk(
+    request: &ExportRequest<'_>,
+    hints: u64,
+    number: u64,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    writeln!(out, "  <relation id=\"-{number}\">")?;
+    for node in 1..=hints {
+        writeln!(out, "    <member type=\"node\" ref=\"-{node}\" role=\"\"/>")?;
+    }
+    write_tag("type", "hvmap:hints", out)?;
+    write_tag(
+        "name",
+        &layer_name(request.manifest(), "hints along the lines"),
+        out,
+    )?;
+    write_tag("hvmap:attribution", &attribution(request), out)?;
+    write_tag("hvmap:model", &request.manifest().model.name, out)?;
+    write_tag("hvmap:manifest", &request.manifest().hash(), out)?;
+    out.write_all(b"  </relation>\n")
+}
+
+fn write_tag(key: &str, value: &str, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "    <tag k=\"{key}\" v=\"{}\"/>", escaped(value))
 }
 
 fn write_head(request: &ExportRequest<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -73,11 +161,7 @@ fn write_node(
     ];
     for (key, value) in tags {
         if let Some(value) = value {
-            writeln!(
-                out,
-                "    <tag k=\"hvmap:{key}\" v=\"{}\"/>",
-                escaped(&value)
-            )?;
+            write_tag(&format!("hvmap:{key}"), &value, out)?;
         }
     }
     out.write_all(b"  </node>\n")

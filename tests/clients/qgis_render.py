@@ -1,15 +1,17 @@
-"""Opens a GeoPackage of hints in QGIS, without a screen, and renders it with the style inside.
+"""Opens a bundle's GeoPackage and its project in QGIS, without a screen, and renders the project.
 
 Fails if a layer does not open, has lost its style, or the picture does not show the style's colours.
-Usage: qgis_render.py HINTS.gpkg PICTURE.png
+Usage: qgis_render.py BUNDLE PICTURE.png
 """
 
 import sys
 
 from qgis.core import (
     QgsApplication,
+    QgsCoordinateTransform,
     QgsMapRendererParallelJob,
     QgsMapSettings,
+    QgsProject,
     QgsVectorLayer,
 )
 from qgis.PyQt.QtCore import QSize
@@ -19,33 +21,43 @@ SIDE_PX = 900
 GROUND = QColor(90, 100, 80)
 YELLOW = (240, 228, 66)
 
-path, picture = sys.argv[1:]
+bundle, picture = sys.argv[1:]
+path = f"{bundle}/hints.gpkg"
 QgsApplication.setPrefixPath("/usr", True)
 app = QgsApplication([], False)
 app.initQgis()
 
 whole = QgsVectorLayer(path, "whole", "ogr")
 names = [text.split("!!::!!")[1] for text in whole.dataProvider().subLayers()]
-layers = []
+styled_layers = []
 for name in sorted((name for name in names if name != "layer_styles"), reverse=True):
     layer = QgsVectorLayer(f"{path}|layername={name}", name, "ogr")
     assert layer.isValid(), name
     message, styled = layer.loadDefaultStyle()
     assert styled, f"{name}: {message}"
     print(name, layer.featureCount(), "features,", layer.renderer().type())
-    layers.append(layer)
-towers, lines = layers
-assert towers.renderer().type() == "RuleRenderer" and towers.labelsEnabled()
-assert lines.renderer().type() == "singleSymbol"
+    styled_layers.append(layer)
+
+project = QgsProject.instance()
+assert project.read(f"{bundle}/hints.qgz"), project.error()
+layers = [node.layer() for node in project.layerTreeRoot().findLayers()]
+for layer in layers:
+    assert layer.isValid(), layer.source()
+    print(layer.name(), "from", layer.source())
+for towers, lines in [styled_layers, layers[:2]]:
+    assert towers.renderer().type() == "RuleRenderer" and towers.labelsEnabled()
+    assert lines.renderer().type() == "singleSymbol"
 
 settings = QgsMapSettings()
 settings.setLayers(layers)
 settings.setOutputSize(QSize(SIDE_PX, SIDE_PX))
-extent = towers.extent()
+assert project.crs().authid() == "EPSG:3857"
+transform = QgsCoordinateTransform(towers.crs(), project.crs(), project)
+extent = transform.transformBoundingBox(towers.extent())
 extent.scale(1.1)
 settings.setExtent(extent)
 settings.setBackgroundColor(GROUND)
-settings.setDestinationCrs(towers.crs())
+settings.setDestinationCrs(project.crs())
 job = QgsMapRendererParallelJob(settings)
 job.start()
 job.waitForFinished()

@@ -372,6 +372,32 @@ fn what_is_mapped_already_is_told_and_left_out_of_tasks() {
 }
 
 #[test]
+fn a_layer_for_josm_keeps_its_order_in_a_relation() {
+    let folder = Folder::new();
+    let run = run_folder(&folder);
+    let output = export(&run, "osm", Path::new("-"), &[]);
+    assert_eq!(output.code, 0, "{output}");
+    let ids = |start: &str| -> Vec<i64> {
+        let ends = output
+            .stdout
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix(start));
+        ends.map(|rest| rest.split('"').next().unwrap().parse().unwrap())
+            .collect()
+    };
+    let nodes = ids("<node id=\"");
+    assert_eq!(nodes.len(), 40);
+    assert_eq!(ids("<member type=\"node\" ref=\""), nodes);
+    assert!(ids("<nd ref=\"").iter().all(|node| nodes.contains(node)));
+    let mut all = [nodes, ids("<way id=\""), ids("<relation id=\"")].concat();
+    let count = all.len();
+    assert!(all.iter().all(|&id| id < 0));
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), count, "an id is there twice");
+}
+
+#[test]
 fn a_budget_keeps_the_best_ranked_hints() {
     let folder = Folder::new();
     let run = run_folder(&folder);
@@ -431,6 +457,7 @@ fn a_bundle_holds_every_file_and_is_replaced_whole() {
             "hints.jos",
             "hints.mapcss",
             "hints.osm",
+            "hints.qgz",
             "hints.qml",
             "lines.geojson",
             "lines.qml",

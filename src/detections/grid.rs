@@ -1,7 +1,8 @@
 //! One detection for one tower, strung into lines and ranked.
 //!
-//! In: the peaks of all candidates above a threshold. Out: a [`Grid`]. It is held in memory, about
-//! 1 kB a detection while lines are sought, since a tower's line may cross the whole country.
+//! In: the peaks of all candidates above a threshold. Out: a [`Grid`]. It is held in memory, 1
+//! to 3 kB a detection while lines are sought (the more, the closer they stand), since a tower's line
+//! may cross the whole country.
 
 use std::cmp::Ordering;
 

@@ -1,14 +1,7 @@
 """The classifier's head, taken apart: where in the image does the positive margin come from?
 
-For a head of global average pooling and dense layers with ReLU the margin is, for the image at
-hand, linear in the last feature map: each ReLU either passes or stops. So it can be shared out
-over the map's cells without a remainder in the weights (HiResCAM, Draelos and Carin 2020):
-
-    margin = sum of the grid's cells + rest
-
-where the rest collects what the biases give, through the same ReLUs; it depends on the image.
-The margin is the log-odds of the positive classes: for softmax
-logsumexp(positive logits) − logsumexp(other logits), for sigmoid the largest positive logit.
+The same as `attribution.py` says of a graph, which has the formula and its source, in TensorFlow
+operations: training draws the grid to the towers' bases, and needs its gradient.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes a model like data/models/demo.onnx from nothing: about an hour on two idle cores.
+# Makes a model like data/models/demo.onnx from nothing: two trainings of about 25 minutes each.
 #
 #   cargo build --release && python/scripts/make_demo.sh work
 #

@@ -28,7 +28,7 @@ pub fn is_low_contrast(rgb: &[u8]) -> bool {
         count += (ROW_BYTES / 3) as u64;
         sum += u64::from(row_sum);
         squares += u64::from(row_squares);
-        // Σ(x − mean)² = Σx² − (Σx)² / n, rounded up by less than one level.
+        // Σ(x − mean)² = Σx² − (Σx)² / n, less than 1 too large for the rounding.
         if squares - sum * sum / count > bound {
             return false;
         }

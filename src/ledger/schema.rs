@@ -15,8 +15,8 @@ pub(super) const USER_VERSION: u32 = 1;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `outcome` holds the first commit of each unit, `retry` what later replaced its failures.
-/// `candidate` always shows the present state. `low_contrast` holds scored tiles that are no candidates
-/// and show next to nothing, by which placeholders are told. Tiles are addressed in XYZ.
+/// `candidate` always shows the present state. `low_contrast` holds scored tiles that are no
+/// candidates and show next to nothing, by which placeholders are told. Tiles are addressed in XYZ.
 const TABLES: &str = "
     CREATE TABLE manifest (
         id INTEGER PRIMARY KEY CHECK (id = 1),

@@ -21,6 +21,7 @@ pub mod scan;
 pub mod serve;
 pub mod telemetry;
 pub mod tiles;
+pub mod wire;
 
 #[cfg(all(feature = "gdal", feature = "bundled-sqlite"))]
 compile_error!(

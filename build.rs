@@ -1,0 +1,29 @@
+//! Compiles the protobuf definitions in `proto/` without protoc.
+
+use std::{env, fs, path::Path};
+
+const FILES: [&str; 3] = [
+    "tensorflow.proto",
+    "tensorflow_serving.proto",
+    "kserve_v2.proto",
+];
+
+fn main() {
+    println!("cargo:rerun-if-changed=proto");
+    let definitions = protox::compile(FILES, ["proto"])
+        .unwrap_or_else(|error| panic!("proto/ does not compile: {error:?}"));
+    let out = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
+    // The text files of TensorFlow Serving are read with the definitions themselves.
+    fs::write(
+        Path::new(&out).join("definitions.bin"),
+        prost::Message::encode_to_vec(&definitions),
+    )
+    .expect("OUT_DIR can be written to");
+    tonic_prost_build::configure()
+        // Images and tensors stay slices of the message that brought them.
+        .bytes(".")
+        // Outputs keep one order, so that an answer's bytes do too.
+        .btree_map(".")
+        .compile_fds(definitions)
+        .expect("the definitions become Rust");
+}

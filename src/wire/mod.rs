@@ -21,3 +21,6 @@ pub mod inference {
 
 /// The definitions themselves, an encoded `FileDescriptorSet`.
 pub const DEFINITIONS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/definitions.bin"));
+
+#[cfg(test)]
+mod tests;

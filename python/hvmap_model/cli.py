@@ -43,17 +43,23 @@ def _parser() -> argparse.ArgumentParser:
 def _train_arguments(commands) -> None:
     command = commands.add_parser(
         "train",
-        help="train a slim Xception on labelled tiles",
-        description="Train a slim Xception on folders with tower/ and negative/, images named "
-        "z-x-y.jpg. Example: hvmap-model train tiles -o tower.keras",
+        help="train an Xception on labelled tiles",
+        description="Train a slim or full Xception on folders with tower/ and negative/, images "
+        "named z-x-y.jpg, or on a table (CSV) with the columns file and label, such as a review's "
+        "export. Example: hvmap-model train tiles -o tower.keras",
     )
     command.set_defaults(run=_train)
-    command.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
+    command.add_argument("folders", nargs="+", type=Path, metavar="FOLDER|TABLE.csv")
     command.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.keras")
-    command.add_argument("--init", type=Path, metavar="FILE.keras", help="start from these weights")
+    command.add_argument("--init", type=Path, metavar="FILE",
+                         help="start from the weights of this Keras file (.keras, .h5)")
+    from .settings import CHOICES
+
     for name, default in _defaults().items():
         flag = "--" + name.replace("_", "-")
-        command.add_argument(flag, type=type(default), default=default, help=f"[{default}]")
+        choices = CHOICES.get(name)
+        command.add_argument(flag, type=type(default), default=default, choices=choices,
+                             help=f"[{default}]")
 
 
 def _defaults() -> dict:
@@ -68,6 +74,16 @@ def _train(options) -> None:
     from .train import train
 
     settings = Settings(**{name: getattr(options, name) for name in _defaults()})
+    if options.output.suffix != ".keras":
+        raise Unusable(f"-o {options.output} is no .keras file", f"{options.output.stem}.keras")
+    for name in ("positive_share", "base_rate", "validation_share"):
+        if not 0 < getattr(settings, name) < 1:
+            raise Unusable(f"--{name.replace('_', '-')} is {getattr(settings, name)}", "above 0, below 1")
+    stride = 32 if settings.network == "xception" else 16
+    if settings.crop_px % stride or not 2 * stride <= settings.crop_px <= 256:
+        raise Unusable(f"--crop-px {settings.crop_px}", f"a multiple of {stride} from {2 * stride} to 256")
+    if settings.crop_steps + settings.tile_steps < 1 or settings.batch_size < 2:
+        raise Unusable("there is nothing to train", "--tile-steps 1000, --batch-size 2 or more")
     train(options.folders, options.output, settings, options.init)
 
 

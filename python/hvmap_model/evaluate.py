@@ -96,9 +96,9 @@ def _append(path: Path, tiles, folders, scores, distances) -> None:
         if new:
             writer.writerow(["folder", "z", "x", "y", "label", "kind", "style", "score", "px"])
         for tile, score, distance in zip(tiles, scores, distances):
-            kind, style = about[tile.world].get((tile.z, tile.x, tile.y), ("", ""))
+            kind, style = about[tile.source].get((tile.z, tile.x, tile.y), ("", ""))
             label = "tower" if tile.positive else "negative"
             px = "" if np.isnan(distance) else f"{distance:.1f}"
             writer.writerow(
-                [folders[tile.world], tile.z, tile.x, tile.y, label, kind, style, f"{score:.6g}", px]
+                [folders[tile.source], tile.z, tile.x, tile.y, label, kind, style, f"{score:.6g}", px]
             )

@@ -47,11 +47,14 @@ class Feed:
         self.tiles, self.pixels = tiles, pixels
         labels = np.array([tile.positive for tile in tiles])
         self.positives, self.negatives = np.flatnonzero(labels), np.flatnonzero(~labels)
+        # Only where the tower's pixel is known can a crop be held to show it.
+        placed = np.array([bool(tile.bases) for tile in tiles])
+        self.cropped_positives = np.flatnonzero(labels & placed)
         self.batch_size = batch_size
         self.positive_count = round(batch_size * positive_share)
         self.stride_px = stride_px
         self.random = np.random.default_rng(seed)
-        self._turns: dict[bool, np.ndarray] = {}
+        self._turns: dict[str, np.ndarray] = {}
 
     def batches(self, size_px: int, count: int) -> Iterator[Batch]:
         """`count` batches of crops of `size_px`, made ahead on another thread."""
@@ -73,8 +76,10 @@ class Feed:
 
     def _batch(self, size_px: int) -> Batch:
         negative_count = self.batch_size - self.positive_count
-        indices = [self._draw(True) for _ in range(self.positive_count)]
-        indices += [self._draw(False) for _ in range(negative_count)]
+        whole = size_px == self.pixels.shape[1]
+        positives = self.positives if whole else self.cropped_positives
+        indices = [self._draw("whole" if whole else "cropped", positives) for _ in range(self.positive_count)]
+        indices += [self._draw("negative", self.negatives) for _ in range(negative_count)]
         side = size_px // self.stride_px
         images = np.empty((self.batch_size, size_px, size_px, 3), np.uint8)
         cells = np.zeros((self.batch_size, side, side), np.float32)
@@ -96,12 +101,12 @@ class Feed:
             placed[row] = not tile.positive or bool(tile.bases)
         return Batch(images, positive, cells, placed)
 
-    def _draw(self, positive: bool) -> int:
-        """The next tile of a label: every tile once in random order, then again."""
-        left = self._turns.get(positive)
+    def _draw(self, name: str, some: np.ndarray) -> int:
+        """The next of some tiles: every one once in random order, then again."""
+        left = self._turns.get(name)
         if left is None or not len(left):
-            left = self.random.permutation(self.positives if positive else self.negatives)
-        self._turns[positive] = left[1:]
+            left = self.random.permutation(some)
+        self._turns[name] = left[1:]
         return int(left[0])
 
     def _corner(self, tile: Tile, size_px: int) -> tuple[int, int]:
@@ -110,8 +115,6 @@ class Feed:
         if room == 0:
             return 0, 0
         if tile.positive:
-            if not tile.bases:
-                raise ValueError(f"{tile.path}: a crop needs the tower's pixel, and it is unknown")
             base = tile.bases[self.random.integers(len(tile.bases))]
             return tuple(self._around(at, size_px, room) for at in base)
         left, top = self.random.integers(0, room + 1, 2)

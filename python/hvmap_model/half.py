@@ -8,6 +8,17 @@ from .graph import OURS, Graph
 from .quantise import simplified, head_nodes
 
 
+def _without_repetitions(graph: onnx.GraphProto) -> None:
+    """Takes out casts that are there twice: ONNX Runtime's converter writes the same one again for
+    each node in float that takes the value.
+    """
+    known: set[str] = set()
+    for node in [one for one in graph.node if one.op_type == "Cast"]:
+        if node.output[0] in known:
+            graph.node.remove(node)
+        known.add(node.output[0])
+
+
 def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy in half precision. Preparation of the tile and all from global pooling on stay."""
     from onnxruntime.quantization.onnx_model import ONNXModel
@@ -22,6 +33,7 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
         disable_shape_infer=True,
         node_block_list=[*front, *head_nodes(ready)],
     )
+    _without_repetitions(made.graph)
     ONNXModel(made).topological_sort()
     del made.graph.value_info[:]
     onnx.checker.check_model(made)

@@ -10,8 +10,14 @@ import keras  # noqa: E402  (only there with TensorFlow)
 
 from hvmap_model import contract, proof  # noqa: E402
 from hvmap_model.cli import main  # noqa: E402
+from hvmap_model.feed import Batch  # noqa: E402
 from hvmap_model.head import Head, UnfitHead  # noqa: E402
+from hvmap_model.networks import NETWORKS  # noqa: E402
+from hvmap_model.settings import CHOICES, Settings  # noqa: E402
 from hvmap_model.slim import FusedBatchNormalization, slim_xception  # noqa: E402
+from hvmap_model.start import start_from  # noqa: E402
+from hvmap_model.tiles import find_tiles, read_pixels  # noqa: E402
+from hvmap_model.trainer import Scorer, Trainer  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +36,91 @@ def test_training_leaves_a_model_its_history_and_its_curves(trained):
     assert notes["settings"]["crop_steps"] == 30
     assert notes["history"][-1]["step"] == 40
     assert notes["history"][-1]["auc"] > 0.6
+
+
+def test_training_goes_on_from_a_model_trained_before(trained, labelled, tmp_path, capsys):
+    out = tmp_path / "on.keras"
+    arguments = ["train", str(labelled), "-o", str(out), "--init", str(trained)]
+    arguments += "--crop-steps 0 --tile-steps 1 --batch-size 4 --validation-share 0.3".split()
+    assert main([*arguments, "--learning-rate", "0"]) == 0
+    assert "layers start from cross.keras" in capsys.readouterr().out
+    before, after = (keras.models.load_model(path, compile=False) for path in (trained, out))
+    for name in ("stem1", "exit", "hidden", "scores"):
+        pairs = zip(before.get_layer(name).get_weights(), after.get_layer(name).get_weights())
+        assert all(np.allclose(one, other, atol=1e-6) for one, other in pairs), name
+    # The other network is refused by what its layers hold.
+    assert main([*arguments, "--network", "xception"]) == 2
+    assert "is no full_xception: in the place of" in capsys.readouterr().err
+
+
+def test_the_full_xception_starts_from_keras_own_weights_and_learns(labelled, tmp_path, capsys):
+    tf_keras = pytest.importorskip("tf_keras")
+    weights = tmp_path / "xception_notop.h5"
+    theirs = tf_keras.applications.Xception(
+        include_top=False, weights=None, input_shape=(None, None, 3)
+    )
+    theirs.save_weights(weights)
+    ours = NETWORKS["xception"].build(2)
+    assert start_from(ours, weights) == "80 of 82 layers start from xception_notop.h5"
+    image = np.random.default_rng(1).uniform(-1, 1, (1, 256, 256, 3)).astype("float32")
+    features = keras.Model(ours.input, Head(ours, [1]).features)
+    assert np.allclose(theirs(image), features(image), atol=1e-4)
+
+    out = tmp_path / "full.keras"
+    arguments = "--network xception --crop-px 64 --crop-steps 1 --tile-steps 0 --batch-size 4"
+    arguments += f" --validation-share 0.3 --init {weights}"
+    assert main(["train", str(labelled), "-o", str(out), *arguments.split()]) == 0
+    trained = keras.models.load_model(out, compile=False)
+    assert trained.name == "full_xception" and trained.count_params() > 20_000_000
+    assert trained.output_shape == (None, 2)
+    moved = [
+        np.abs(one - other).max()
+        for one, other in zip(ours.get_layer("block1_conv1").get_weights(),
+                              trained.get_layer("block1_conv1").get_weights())
+    ]
+    assert 0 < max(moved) < 0.1
+
+
+def test_class_weights_for_the_base_rate_make_scores_rare(labelled):
+    even, rare = (
+        Settings(class_weights=name, positive_share=0.5, base_rate=0.01) for name in CHOICES["class_weights"]
+    )
+    tiles = find_tiles([labelled])
+    pixels = read_pixels(tiles)
+    images = pixels[:8]
+    positive = np.array([tile.positive for tile in tiles[:8]])
+    losses, scores = [], []
+    for settings in (even, rare):
+        keras.utils.set_random_seed(1)
+        model = slim_xception(normalization=FusedBatchNormalization)
+        trainer = Trainer(model, settings)
+        trainer.start_at_base_rate()
+        scores.append(Scorer(model)(images))
+        cells = np.zeros((8, 16, 16), np.float32)
+        losses.append(trainer.step(Batch(images, positive, cells, ~positive)))
+    odds = [np.log(some / (1 - some)) for some in scores]
+    # The scores' odds are those of one tower in a hundred; the batch's loss is as before.
+    assert np.allclose(odds[0] - odds[1], np.log(99), atol=1e-3)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--crop-px 100", "a multiple of 16"),
+        ("--crop-steps 0 --tile-steps 0", "nothing to train"),
+        ("--validation-share 1", "above 0, below 1"),
+        ("--validation-share 0.0001", "holds no tile with a tower"),
+        ("--split labels", "has no side in the column split"),
+        ("--init nowhere.keras", "nowhere.keras does not exist"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_in_a_line(arguments, message, labelled, tmp_path, capsys):
+    out = tmp_path / "out.keras"
+    assert main(["train", str(labelled), "-o", str(out), *arguments.split()]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.startswith("error: ") and said.count("\n") == 1
+    assert not out.exists()
 
 
 def test_a_trained_model_is_packaged_in_three_precisions_and_proven(trained, labelled, tmp_path):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,61 @@ def test_neighbours_never_straddle_the_split():
     for tile in training:
         around = {(tile.x + dx, tile.y + dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)}
         assert not around & held
+
+
+def test_a_folder_given_twice_has_no_tile_on_both_sides():
+    twice = square(200) + [replace(tile, source=1) for tile in square(200)]
+    training, validation = split_by_place(twice, 0.3, seed=3)
+    assert validation and training
+    held = {(tile.x, tile.y) for tile in validation}
+    assert not held & {(tile.x, tile.y) for tile in training}
+    # Each tile comes as often as it was given.
+    assert len(validation) == 2 * len(held)
+
+
+def test_the_sides_that_a_table_tells_are_kept_and_neighbours_left_out():
+    tiles = [replace(tile, validation=tile.x < 20) for tile in square(40)]
+    training, validation = split_by_place(tiles, 0.5, seed=1)
+    assert {tile.x for tile in validation} == set(range(20))
+    assert {tile.x for tile in training} == set(range(21, 40))
+    blocks = split_by_place(tiles, 0.5, 1, split="blocks")
+    assert len({tile.x for tile in blocks[0] + blocks[1]}) == 40
+    with pytest.raises(ValueError, match="split blocks"):
+        split_by_place(square(3), 0.5, 1, split="labels")
+
+
+def test_one_table_puts_a_place_on_the_validation_side_for_all():
+    told = [replace(tile, validation=True) for tile in square(3)]
+    training, validation = split_by_place(
+        told + [replace(tile, source=1, validation=False) for tile in square(40)], 0.1, 1
+    )
+    assert len(validation) == 9
+    assert {(tile.x, tile.y) for tile in square(40)} - {(t.x, t.y) for t in training} == {
+        (x, y) for x in range(4) for y in range(4)
+    }
+
+
+def test_a_reviews_table_is_read_and_what_is_undecided_left_out(tmp_path):
+    (tmp_path / "chips").mkdir()
+    for x in range(5):
+        Image.new("RGB", (256, 256)).save(tmp_path / "chips" / f"18-{x}-7.png")
+    table = tmp_path / "review.csv"
+    rows = ["accepted,12 30;40 50", "rejected,", "unsure,", "Accepted,", "no,"]
+    lines = [f"chips/18-{x}-7.png,{row}" for x, row in enumerate(rows)]
+    table.write_text("\n".join(["file,label,bases", *lines]) + "\n")
+    tiles = find_tiles([table])
+    assert [(tile.x, tile.positive) for tile in tiles] == [
+        (0, True), (1, False), (3, True), (4, False),
+    ]
+    assert tiles[0].bases == ((12, 30), (40, 50)) and tiles[0].validation is None
+    (tmp_path / "strike.txt").write_text("chips/18-3-7.png\n")
+    assert [tile.x for tile in find_tiles([table])] == [0, 1, 4]
+    table.write_text("file,label\nchips/18-9-7.png,accepted\n")
+    with pytest.raises(ValueError, match="line 2: there is no image"):
+        find_tiles([table])
+    table.write_text("id,verdict\n1,accepted\n")
+    with pytest.raises(ValueError, match="expected the columns file and label, got id, verdict"):
+        find_tiles([table])
 
 
 def test_the_split_depends_on_the_seed_alone():

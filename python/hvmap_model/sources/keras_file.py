@@ -31,7 +31,7 @@ def open_keras(path: Path, kind: str, wanted: Wanted) -> Source:
         files = [path, wanted.weights]
     else:
         about = _check_hdf5(path) if kind == "hdf5" else "Keras 3 file"
-        model = _load(path)
+        model = load(path)
         files = [path]
     shape = _input_shape(path, model)
     height, width = (side or wanted.size_px or TILE_PX for side in shape[1:3])
@@ -86,7 +86,8 @@ def convert(model, output: str | None, shape: tuple[int, int, int]) -> onnx.Mode
     return converted
 
 
-def _load(path: Path):
+def load(path: Path):
+    """A whole model, of Keras 3 or of `tf_keras`. Raises `Unusable` where neither opens it."""
     first = _try(_keras3, path)
     if not isinstance(first, Exception):
         return first

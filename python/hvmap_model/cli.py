@@ -184,10 +184,15 @@ def _package(options) -> None:
             wanted=wanted,
         ),
     )
+    import onnx
+
     from .contract import check
+    from .work import gflop_per_tile
 
     for file in files:
         print(file)
+        if (work := gflop_per_tile(onnx.load(file))) is not None:
+            print(f"  work: {work:.3g} GFLOP a tile")
         for key, value in check(file).parity.items():
             print(f"  {key.replace('_', ' ')}: {value}")
 
@@ -251,6 +256,12 @@ def _check(options) -> None:
     from .canary import check_canaries
     from .contract import check
 
+    import onnx
+
+    from .work import gflop_per_tile
+
     metadata = check(options.model)
     worst = check_canaries(options.model, metadata)
+    if (work := gflop_per_tile(onnx.load(options.model))) is not None:
+        print(f"{options.model}: {work:.3g} GFLOP a tile")
     print(f"{options.model}: fits the contract; canaries within {worst:.1e}")

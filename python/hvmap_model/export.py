@@ -25,10 +25,11 @@ from .session import any_session, open_session, run
 from .sources import Source, Wanted, open_source
 from .tile_sets import TileSet, generated_set, read_tile_set
 from .unusable import Unusable
+from .work import gflop_per_tile
 
 PRECISIONS = ("fp32", "fp16", "int8")
 CALIBRATION_COUNT = 128
-"""Tiles on which the ranges of values are measured."""
+"""Tiles on which the ranges of values are measured; none of them takes part in the proof."""
 SENSITIVITY_COUNT = 24
 FLOAT_LAYERS_MAX = 12
 """Convolutions that may stay in float at the most before int8 is given up."""
@@ -75,6 +76,7 @@ class _Job:
     positives: list[int]
     activation: str
     tiles: TileSet
+    calibrating: TileSet | None
     expected: np.ndarray
     """The source's probabilities on the tiles, `[n, classes]`."""
     cells: tuple[list[float], list[float]]
@@ -119,7 +121,7 @@ def _prepare(path: Path, options: Options) -> _Job:
         todo = "leave --activation out" if "already" in str(reason) else f"add {flags}"
         raise Unusable(f"{path}: {reason}", todo) from reason
     classes, positives = _classes(path, source, plain.classes, options)
-    tiles = _tiles(options)
+    tiles, calibrating = _tiles(options)
     expected = _expected(source, preprocess, fit, tiles.images, options.activation)
     activation = plain.activation or _kind_of_probabilities(path, expected)
     if activation == "softmax" and len(positives) == len(classes):
@@ -136,7 +138,7 @@ def _prepare(path: Path, options: Options) -> _Job:
         cells = _cells(assembled, head, tiles)
     return _Job(
         path, options, source, plain, assembled, head, why, classes, positives, activation, tiles,
-        expected, cells,
+        calibrating, expected, cells,
     )
 
 
@@ -176,15 +178,30 @@ def _classes(path: Path, source: Source, count: int, options: Options):
     return names, sorted({names.index(name) for name in wanted})
 
 
-def _tiles(options: Options) -> TileSet:
+def _tiles(options: Options) -> tuple[TileSet, TileSet | None]:
+    """The tiles of the proof, and for int8 those of the calibration, which are others."""
     place = options.tiles or options.calibrate
-    tiles = read_tile_set(place, options.tiles_count) if place else generated_set()
-    if len(tiles.images) < contract.CANARY_COUNT:
+    if place is None:
+        return generated_set(), None
+    calibrates = "int8" in options.precisions
+    calibrating = None
+    if calibrates and options.calibrate != place:
+        tiles = read_tile_set(place, options.tiles_count)
+        calibrating = read_tile_set(options.calibrate, CALIBRATION_COUNT)
+        tiles = tiles.without(calibrating)
+    elif calibrates:
+        every = read_tile_set(place, options.tiles_count + CALIBRATION_COUNT)
+        calibrating, tiles = every.apart(min(CALIBRATION_COUNT, len(every.images) // 3))
+    else:
+        tiles = read_tile_set(place, options.tiles_count)
+    least = contract.CANARY_COUNT
+    if len(tiles.images) < least:
+        left = " besides those of the calibration" if calibrates else ""
         raise Unusable(
-            f"{place} holds {len(tiles.images)} tiles, expected at least {contract.CANARY_COUNT}",
+            f"{place} holds {len(tiles.images)} tiles{left}, expected at least {least}",
             "name more tiles",
         )
-    return tiles
+    return tiles, calibrating
 
 
 def _expected(source: Source, preprocess, fit, images: np.ndarray, activation) -> np.ndarray:
@@ -239,8 +256,14 @@ def _make(job: _Job, precision: str):
         proven, scores = _prove(job, model, precision)
         _prove_attribution(job, model, scores, proven)
     elif precision == "fp16":
-        from .half import to_half
+        from .half import LARGEST, beyond_half, to_half
 
+        if beyond := beyond_half(job.assembled.model, job.tiles.images):
+            layers = ", ".join(f"{name} ({size:.3g})" for name, size in beyond[:5])
+            raise proof.NoParity(
+                f"fp16: some values are beyond ±{LARGEST:g}, which 16 bits cannot hold, the largest "
+                f"in {layers}; take fp32 or int8"
+            )
         model = to_half(job.assembled.model)
         proven, scores = _prove(job, model, precision)
     else:
@@ -278,6 +301,8 @@ def _make(job: _Job, precision: str):
         got=_shown_scores(job, scores),
         labels=job.tiles.labels,
         batch_rewritten=job.source.batch_rewritten,
+        thresholds=proven.thresholds,
+        gflop_per_tile=gflop_per_tile(job.assembled.model),
     )
     return model, metadata, told
 
@@ -337,16 +362,7 @@ def _prove_attribution(job: _Job, model, scores: np.ndarray, proven: proof.Proof
 
 def _int8(job: _Job):
     """Quantises; keeps in float what hurts, as far as the proof asks for it."""
-    options = job.options
-    place = options.calibrate
-    calibrating = (
-        job.tiles
-        if options.tiles in (None, place)
-        else read_tile_set(place, max(CALIBRATION_COUNT, 8))
-    )
-    # Labelled tiles come with the towers first: every so-maniest takes of both.
-    step = max(len(calibrating.images) // CALIBRATION_COUNT, 1)
-    images = calibrating.images[::step][:CALIBRATION_COUNT]
+    images = job.calibrating.images
     best = None
     for averaged in (False, True):
         calibrated = quantise.calibrate(job.assembled.model, images, averaged)
@@ -358,16 +374,18 @@ def _int8(job: _Job):
     _, calibrated, model, proven, scores, averaged = best
     kept: list[str] = []
     worst = ""
-    if proven.failures and job.positives:
+    if proven.failures:
+        positives = job.positives or [len(job.classes) - 1]
         spread = np.linspace(0, len(images) - 1, min(SENSITIVITY_COUNT, len(images))).astype(int)
 
         def margin(some: np.ndarray) -> np.ndarray:
-            return proof.margin_of(some, job.positives, job.activation)
+            return proof.margin_of(some, positives, job.activation)
 
         print("int8 misses the proof; looking for the layers that hurt")
         ranked = quantise.sensitivities(calibrated, images[spread], margin)
-        worst = "the layers that hurt most: " + ", ".join(
-            f"{name} ({by:.2g})" for name, by in zip(quantise.readable(n for n, _ in ranked[:5]), [b for _, b in ranked[:5]])
+        names = quantise.readable(name for name, _ in ranked[:5])
+        worst = "the layers that hurt most, by what each alone moves the log-odds: " + ", ".join(
+            f"{name} ({by:.2g})" for name, (_, by) in zip(names, ranked)
         )
         for count in (1, 2, 4, 8, FLOAT_LAYERS_MAX):
             kept = [name for name, _ in ranked[:count]]
@@ -377,7 +395,7 @@ def _int8(job: _Job):
                 break
     about = {
         "tiles": len(images),
-        "from": calibrating.about,
+        "from": job.calibrating.about,
         "ranges": "mean of each tile's smallest and largest" if averaged else "smallest and largest",
         "layers_in_float": quantise.readable(kept),
         "bytes_enter": calibrated.entry is not None,

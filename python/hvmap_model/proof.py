@@ -18,6 +18,8 @@ RECALL_LOSS_MAX = 0.005
 """The share of towers that another precision may lose at the threshold."""
 FALSE_POSITIVES_CHANGE_MAX = 0.1
 """The share of itself by which it may change the number of false positives there."""
+THRESHOLDS = (0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.99)
+"""At which the report tells recall and false positives, beside the recommended one."""
 _TOWERS_FEW, _FALSE_POSITIVES_FEW = 200, 10
 
 
@@ -33,6 +35,8 @@ class Proof:
     """Why it does not hold; empty where it does."""
     remarks: list[str] = field(default_factory=list)
     """What a reader should know of how much it says."""
+    thresholds: list[dict] = field(default_factory=list)
+    """Recall and false positives of both at some thresholds, where labels are given."""
 
 
 def compare(
@@ -48,6 +52,9 @@ def compare(
 
     Without labels what the source model finds at the threshold stands for the towers.
     """
+    if not np.isfinite(got).all():
+        tiles = int((~np.isfinite(got)).any(axis=1).sum())
+        return Proof({}, [f"{tiles} of {len(got)} tiles get no number as a score"])
     difference = np.abs(got - expected)
     figures = {
         "score_difference_max": _short(difference.max()),
@@ -70,6 +77,9 @@ def compare(
     if labels is not None:
         figures["auc_source"] = _short(area_under_roc(before, labels), 6)
         figures["auc"] = _short(area_under_roc(after, labels), 6)
+        proof.thresholds = [
+            _at(before, after, labels, value) for value in sorted({*THRESHOLDS, threshold})
+        ]
     _at_threshold(proof, before, after, threshold, labels, precision)
     return proof
 
@@ -98,6 +108,16 @@ def _ranks(scores: np.ndarray) -> np.ndarray:
     _, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
     return (ends - (counts - 1) / 2)[places]
+
+
+def _at(before, after, labels, threshold: float) -> dict:
+    """What both find at a threshold."""
+    row: dict = {"threshold": threshold}
+    for name, scores in (("source", before), ("package", after)):
+        found = scores >= threshold
+        row[f"recall_{name}"] = _short(found[labels].mean(), 4) if labels.any() else None
+        row[f"false_positives_{name}"] = int(found[~labels].sum())
+    return row
 
 
 def _at_threshold(proof: Proof, before, after, threshold, labels, precision) -> None:

@@ -77,7 +77,7 @@ def calibrate(
             calibrate_method=CalibrationMethod.MinMax,
             extra_options={"moving_average": averaged},
         )
-        calibrator.collect_data(_Feed(images, entry))
+        calibrator.collect_data(TileFeed(images, entry))
         return Calibrated(ready, calibrator.compute_data(), layers, entry)
 
 
@@ -148,10 +148,10 @@ def readable(layers: Iterable[str]) -> list[str]:
     return [plain_name(name) for name in layers]
 
 
-class _Feed:
+class TileFeed:
     """Tiles one by one, as the calibrator asks for them."""
 
-    def __init__(self, images: Iterable[np.ndarray], entry: Entry | None):
+    def __init__(self, images: Iterable[np.ndarray], entry: Entry | None = None):
         self.images, self.entry = iter(images), entry
 
     def get_next(self):

@@ -27,6 +27,9 @@ class Told:
     got: np.ndarray
     labels: np.ndarray | None
     batch_rewritten: bool
+    thresholds: list[dict]
+    """Recall and false positives of both at some thresholds; empty without labels."""
+    gflop_per_tile: float | None
 
 
 def page(name: str, told: Told) -> str:
@@ -44,6 +47,8 @@ def page(name: str, told: Told) -> str:
         ("attribution", _attribution(told)),
         ("canaries", f"{len(about.canary_scores)} tiles, within {about.canary_tolerance:g}"),
     ]
+    if told.gflop_per_tile is not None:
+        rows.append(("work", f"{told.gflop_per_tile:.3g} GFLOP a tile"))
     if told.batch_rewritten:
         rows.append(("batch", "fixed in the file, made free"))
     parts = [
@@ -53,6 +58,8 @@ def page(name: str, told: Told) -> str:
         "<h2>Against the source model</h2>",
         _table([(key.replace("_", " "), _value(value)) for key, value in about.parity.items()]),
     ]
+    if told.thresholds:
+        parts.append(_threshold_table(told.thresholds, int((~told.labels).sum())))
     parts += [f"<p>Note: {html.escape(remark)}.</p>" for remark in told.remarks]
     if about.calibration:
         parts.append("<h2>Calibration</h2>")
@@ -81,6 +88,21 @@ def _synthetic(about: Metadata) -> str:
 def _table(rows: list[tuple[str, str]]) -> str:
     lines = [f"<tr><th>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in rows]
     return f"<table>{''.join(lines)}</table>"
+
+
+def _threshold_table(thresholds: list[dict], negatives: int) -> str:
+    head = "".join(
+        f"<th>{name}</th>"
+        for name in ("threshold", "recall, source", "recall, package",
+                     f"false of {negatives}, source", f"false of {negatives}, package")
+    )
+    keys = ("threshold", "recall_source", "recall_package", "false_positives_source",
+            "false_positives_package")
+    lines = [
+        "<tr>" + "".join(f"<td>{_value(row[key])}</td>" for key in keys) + "</tr>"
+        for row in thresholds
+    ]
+    return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
 
 
 def _value(value) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,15 +30,45 @@ class TileSet:
     """bool `[n]`, true for a tower; `None` where nothing tells."""
     tiles: list[Tile]
     """With the towers' pixels, in the images' order; empty where the set has no labels."""
-    about: str
-    """What they are and where they came from, for the report and the metadata."""
+    place: str
+    """Where they came from."""
     real: bool = True
     """False for generated images, on which no proof but parity is worth anything."""
 
+    @property
+    def about(self) -> str:
+        """What they are and where they came from, for the report and the metadata."""
+        count = len(self.images)
+        if not self.real:
+            return f"{count} generated images, no tiles: they prove the conversion and nothing more"
+        if self.labels is None:
+            return f"{count} tiles of {self.place}, without labels"
+        return f"{count} labelled tiles of {self.place}, {int(self.labels.sum())} with a tower"
+
+    def chosen(self, indices: np.ndarray) -> TileSet:
+        """Those of the indices, in their order."""
+        return replace(
+            self,
+            images=self.images[indices],
+            labels=None if self.labels is None else self.labels[indices],
+            tiles=[self.tiles[index] for index in indices] if self.tiles else [],
+        )
+
+    def apart(self, count: int) -> tuple[TileSet, TileSet]:
+        """`count` of the tiles, of both labels alike, and all others."""
+        # Labelled tiles come with the towers first: every so-maniest takes of both.
+        some = np.unique(np.linspace(0, len(self.images) - 1, count).round().astype(int))
+        return self.chosen(some), self.chosen(np.setdiff1d(np.arange(len(self.images)), some))
+
+    def without(self, other: TileSet) -> TileSet:
+        """Those that are not, pixel for pixel, among the other's."""
+        known = {image.tobytes() for image in other.images}
+        new = [index for index, image in enumerate(self.images) if image.tobytes() not in known]
+        return self.chosen(np.array(new, int))
+
 
 def generated_set() -> TileSet:
-    about = f"{GENERATED_COUNT} generated images, no tiles: they prove the conversion and nothing more"
-    return TileSet(generated_images(GENERATED_COUNT), None, [], about, real=False)
+    return TileSet(generated_images(GENERATED_COUNT), None, [], "a generator", real=False)
 
 
 def read_tile_set(path: Path, count: int, seed: int = 1) -> TileSet:
@@ -53,14 +83,13 @@ def read_tile_set(path: Path, count: int, seed: int = 1) -> TileSet:
     if any((path / name).is_dir() for name in (*POSITIVES, *NEGATIVES)):
         tiles = sample(find_tiles([path], addressed=False), count, seed)
         labels = np.array([tile.positive for tile in tiles])
-        about = f"{len(tiles)} labelled tiles of {path.name}, {int(labels.sum())} with a tower"
-        return TileSet(_read([tile.path for tile in tiles]), labels, tiles, about)
+        return TileSet(_read([tile.path for tile in tiles]), labels, tiles, path.name)
     files = sorted(one for one in path.rglob("*") if one.suffix.lower() in _ENDINGS)
     if not files:
         raise Unusable(f"{path} holds no images", "name a folder of tiles or an .mbtiles file")
     drawn = np.random.default_rng(seed).permutation(len(files))[:count]
     chosen = [files[index] for index in sorted(drawn)]
-    return TileSet(_read(chosen), None, [], f"{len(chosen)} tiles of {path.name}, without labels")
+    return TileSet(_read(chosen), None, [], path.name)
 
 
 def _read(paths: list[Path]) -> np.ndarray:
@@ -109,8 +138,7 @@ def _mbtiles(path: Path, count: int, seed: int) -> TileSet:
         if rgb.size != (TILE_PX, TILE_PX):
             raise Unusable(f"{path} has tiles of {rgb.size[0]} px", "tiles of 256 px are needed")
         images[index] = np.asarray(rgb)
-    about = f"{len(images)} tiles of zoom {zoom} of {path.name}, without labels"
-    return TileSet(images, None, [], about)
+    return TileSet(images, None, [], f"zoom {zoom} of {path.name}")
 
 
 def _drawn(rows, count: int, seed: int) -> list:

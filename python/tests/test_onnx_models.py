@@ -1,9 +1,12 @@
 """ONNX models from elsewhere become packages; needs no TensorFlow."""
 
+import shutil
+
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
 from hvmap_model import assemble, contract, grid, proof, quantise
 from hvmap_model.attribution import explain
@@ -262,3 +265,85 @@ def test_keeping_the_layer_that_the_sensitivity_pass_puts_first_helps(tmp_path):
     before, _ = run(open_session(quantise.quantise(calibrated).SerializeToString()), images)
     after, _ = run(open_session(kept.SerializeToString()), images)
     assert np.abs(after - expected).max() < np.abs(before - expected).max()
+
+
+def labelled_by(path, folder, count, share=0.5):
+    """A folder of generated tiles whose labels are what the model finds."""
+    source = open_source(path, Wanted())
+    images = generated_images(count)
+    prepared = NAMED["unit"].apply(images.astype(np.float32))
+    logits = np.concatenate([source.answer(prepared[at : at + 8]) for at in range(0, count, 8)])
+    margin = logits[:, 1] - logits[:, 0]
+    for label in ("tower", "negative"):
+        (folder / label).mkdir(parents=True)
+    for number, image in enumerate(images):
+        label = "tower" if margin[number] > np.quantile(margin, 1 - share) else "negative"
+        Image.fromarray(image).save(folder / label / f"{number}.png")
+    return float(1 / (1 + np.exp(-np.quantile(margin, 1 - share))))
+
+
+FLAGS = ("--classes", "no,tower", "--positive", "tower", "--preprocess", "unit",
+         "--activation", "softmax")
+
+
+def test_calibration_and_proof_look_at_different_tiles(tmp_path):
+    path, _ = network(tmp_path / "model.onnx")
+    threshold = labelled_by(path, tmp_path / "tiles", 96)
+    about = package(path, tmp_path, *FLAGS, "--precision", "int8", "--calibrate",
+                    tmp_path / "tiles", "--threshold", threshold)
+    assert about.calibration["tiles"] == 32 and about.parity["tiles"] == 64
+    assert about.calibration["from"] == "32 labelled tiles of tiles, 16 with a tower"
+    assert about.parity["towers"] == 32
+    page = (tmp_path / "m" / "1" / "report.html").read_text()
+    assert "false of 32, source" in page and "GFLOP a tile" in page
+    # Of two folders with the same tiles nothing is left for the proof.
+    arguments = ["package", str(path), "-o", str(tmp_path), "--name", "same", *FLAGS]
+    arguments += ["--precision", "int8", "--calibrate", str(tmp_path / "tiles")]
+    copy = shutil.copytree(tmp_path / "tiles", tmp_path / "copy")
+    assert main([*arguments, "--tiles", str(copy)]) == 2
+    assert not (tmp_path / "same").exists()
+
+
+def with_an_outlier(path, out, factor):
+    """The model with a channel beside its first features that is `factor` times as large."""
+    model = onnx.load(path)
+    nodes = {node.name: node for node in model.graph.node}
+    nodes["conv2"].input[0] = "wide"
+    weights = numpy_helper.to_array(
+        next(one for one in model.graph.initializer if one.name == nodes["conv2"].input[1])
+    )
+    more = np.concatenate([weights, np.zeros_like(weights[:, :1])], axis=1)
+    new = [
+        numpy_helper.from_array(np.full((1, 8, 1, 1), factor, np.float32), "factors"),
+        numpy_helper.from_array(more, "more"),
+    ]
+    nodes["conv2"].input[1] = "more"
+    made = [
+        helper.make_node("Conv", ["relu1", "factors"], ["outlier"], name="outlier"),
+        helper.make_node("Concat", ["relu1", "outlier"], ["wide"], name="wide", axis=1),
+    ]
+    place = [node.name for node in model.graph.node].index("conv2")
+    for node in reversed(made):
+        model.graph.node.insert(place, node)
+    model.graph.initializer.extend(new)
+    onnx.save(model, out)
+    return out
+
+
+def test_int8_that_fails_its_proof_names_the_layers_that_hurt_and_writes_nothing(tmp_path, capsys):
+    path, _ = network(tmp_path / "plain.onnx")
+    threshold = labelled_by(path, tmp_path / "tiles", 96)
+    # The joined features share a range in which all but the outlier is nothing.
+    wide = with_an_outlier(path, tmp_path / "wide.onnx", 3e3)
+    said = refused(capsys, wide, *FLAGS, "--precision", "int8", "--calibrate", tmp_path / "tiles",
+                   "--threshold", threshold)
+    assert "int8: " in said and "expected" in said
+    assert "the layers that hurt most" in said and "conv2 (" in said
+    assert not (tmp_path / "m").exists()
+    # In half precision the outlier still fits; a larger one does not.
+    package(wide, tmp_path, *FLAGS, "--precision", "fp16", "--tiles", tmp_path / "tiles",
+            "--threshold", threshold)
+    wider = with_an_outlier(path, tmp_path / "wider.onnx", 3e4)
+    said = refused(capsys, wider, *FLAGS, "--precision", "fp16", "--tiles", tmp_path / "tiles",
+                   "--threshold", threshold)
+    assert "beyond ±65504" in said and "outlier (" in said

@@ -54,6 +54,19 @@ def test_fp32_has_to_agree_score_by_score():
     assert not proven(SCORES + 5e-5, precision="fp32").failures
 
 
+def test_scores_that_are_no_numbers_prove_nothing():
+    scores = SCORES.copy()
+    scores[7] = np.nan
+    assert proven(scores, precision="fp16").failures == ["1 of 1000 tiles get no number as a score"]
+
+
+def test_the_report_tells_recall_and_false_positives_at_several_thresholds():
+    rows = {row["threshold"]: row for row in proven(SCORES - 0.05).thresholds}
+    assert rows[0.5]["false_positives_source"] == rows[0.5]["false_positives_package"] == 20
+    assert (rows[0.9]["recall_source"], rows[0.9]["recall_package"]) == (1.0, 0.0)
+    assert not proven(SCORES, labels=None).thresholds
+
+
 def test_the_rank_correlation_shares_the_ranks_of_equal_scores():
     one = np.array([1.0, 2.0, 2.0, 3.0])
     assert rank_correlation(one, one * 2) == pytest.approx(1)

@@ -32,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 pub use error::{CliError, EXIT_FAILED_TILES, EXIT_FATAL, EXIT_INTERRUPTED, OrHint};
-pub use model_args::{AdaptationArgs, DEMO_MODEL, EngineArgs, ModelArgs};
+pub use model_args::{AdaptationArgs, DEMO_MODEL, EngineArgs, ModelArgs, ServerArgs};
 
 /// From a country's name to a map of likely high-voltage towers.
 #[derive(Debug, Parser)]

@@ -5,12 +5,13 @@ use std::{process::ExitCode, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
-    AdaptationArgs, CliError, EXIT_FATAL, EngineArgs, ModelArgs,
+    AdaptationArgs, CliError, EXIT_FATAL, EngineArgs, ModelArgs, ServerArgs,
     terminal::{grouped, note},
 };
 use crate::predict::{
-    ModelInfo, bench,
+    Model as _, ModelInfo, bench,
     onnx::{Contract, Fitness, Inspection, Port, built_in_tiles},
+    remote::{RemoteModel, Served, is_server},
 };
 
 /// Look into a model file, or measure it
@@ -35,10 +36,11 @@ enum Command {
 ///   hvmap model inspect tower.onnx
 ///   hvmap model inspect resnet.onnx --model-preprocess torch --model-activation softmax --model-positives 1
 ///   hvmap model inspect demo --json
+///   hvmap model inspect grpc://localhost:8500/hv_grid
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 struct InspectArgs {
-    /// An ONNX file, or `demo` for the built-in model
+    /// An ONNX file, `demo` for the built-in model, or the URL of a server
     #[arg(value_name = "FILE")]
     file: String,
 
@@ -51,6 +53,9 @@ struct InspectArgs {
 
     #[command(flatten)]
     adaptation: AdaptationArgs,
+
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 /// Measure how many tiles a second a model classifies, fed from memory
@@ -64,7 +69,7 @@ struct InspectArgs {
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 struct BenchArgs {
-    /// An ONNX file, or `demo` for the built-in model
+    /// An ONNX file, `demo` for the built-in model, or the URL of a server
     #[arg(value_name = "FILE")]
     file: String,
 
@@ -81,6 +86,9 @@ struct BenchArgs {
 
     #[command(flatten)]
     adaptation: AdaptationArgs,
+
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
@@ -95,7 +103,11 @@ fn inspect(args: InspectArgs) -> Result<ExitCode, CliError> {
         models: vec![args.file],
         engine: args.engine,
         adaptation: args.adaptation,
+        server: args.server,
     };
+    if model.models.iter().all(|name| is_server(name)) {
+        return inspect_server(&model.connect()?, args.json);
+    }
     let inspection = model.inspect()?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&as_json(&inspection))?);
@@ -108,11 +120,65 @@ fn inspect(args: InspectArgs) -> Result<ExitCode, CliError> {
     })
 }
 
+/// A server has answered the built-in tiles by now, so its model runs.
+fn inspect_server(model: &RemoteModel, json: bool) -> Result<ExitCode, CliError> {
+    let info = model.info();
+    let served = model.served();
+    if json {
+        let servers: Vec<Value> = served
+            .iter()
+            .map(|server| {
+                json!({
+                    "url": server.url,
+                    "version": server.version,
+                    "input": server.input,
+                    "takes": server.takes,
+                    "outputs": server.outputs,
+                })
+            })
+            .collect();
+        let object = json!({
+            "name": info.name,
+            "checksum": info.checksum,
+            "classes": info.classes,
+            "positives": info.positives,
+            "threshold": info.default_threshold,
+            "precision": info.precision,
+            "adaptation": info.adaptation,
+            "attribution": info.attribution.is_some(),
+            "engine": info.engine,
+            "servers": servers,
+            "runs": true,
+        });
+        println!("{}", serde_json::to_string_pretty(&object)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    line("model", &info.name);
+    line("identity", &info.checksum);
+    for Served {
+        url,
+        version,
+        input,
+        takes,
+        outputs,
+    } in &served
+    {
+        line("server", url);
+        line("version", version.as_deref().unwrap_or("not told"));
+        line("input", format_args!("{input}: {takes}"));
+        line("outputs", outputs.join(", "));
+    }
+    line("classes", info.classes.join(", "));
+    print_info(info);
+    Ok(ExitCode::SUCCESS)
+}
+
 fn measure(args: BenchArgs) -> Result<ExitCode, CliError> {
     let model = ModelArgs {
         models: vec![args.file],
         engine: args.engine,
         adaptation: args.adaptation,
+        server: args.server,
     }
     .load()?;
     let info = model.info();

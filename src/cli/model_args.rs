@@ -1,6 +1,9 @@
 //! Which model classifies the tiles, and how: the flags shared by `run` and `model`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 
@@ -11,7 +14,7 @@ use crate::predict::{
         Activation, AdaptationFlags, Combine, DeviceChoice, Fit, Inspection, Layout,
         NamedPreprocess, OnnxModel, Preprocess, Settings, inspect_embedded, inspect_file,
     },
-    remote::RemoteModel,
+    remote::{RemoteModel, RemoteSettings, is_server},
 };
 
 /// The name by which the built-in demo model is asked for.
@@ -27,8 +30,9 @@ pub struct ModelArgs {
     /// The classifier: an ONNX file, `demo`, the built-in one that knows only synthetic imagery, or
     /// the URL of a server
     ///
-    /// `hvmap serve` is asked by http://HOST:8501/v1/models/NAME; repeat --model to spread a run
-    /// over several servers of the same model.
+    /// Servers are asked by http://HOST:8501/v1/models/NAME or grpc://HOST:8500/NAME, as TF Serving
+    /// and `hvmap serve` have them; repeat --model to spread a run over several servers of the same
+    /// model.
     ///
     /// Models packaged by hvmap-model (see python/) need no other flag. Others do, and hvmap says
     /// which: `hvmap model inspect FILE`.
@@ -40,6 +44,26 @@ pub struct ModelArgs {
 
     #[command(flatten)]
     pub adaptation: AdaptationArgs,
+
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
+/// How servers are asked.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Model servers")]
+pub struct ServerArgs {
+    /// Name of the input that takes images, where a server does not say it or has several
+    #[arg(long, value_name = "KEY")]
+    pub input_key: Option<String>,
+
+    /// Seconds without an answer from any server after which a run stops [default: 60]
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub server_patience: Option<u64>,
+
+    /// Go on when a server swaps its model for another during a run, and mix the scores of both
+    #[arg(long)]
+    pub allow_model_change: bool,
 }
 
 /// Where and how much at once.
@@ -107,7 +131,12 @@ pub struct AdaptationArgs {
     pub model_classes: Option<Vec<String>>,
 
     /// The classes that mean a tower, by name or by number from 0
-    #[arg(long, value_name = "CLASS,CLASS…", value_delimiter = ',')]
+    #[arg(
+        long,
+        visible_alias = "positive",
+        value_name = "CLASS,CLASS…",
+        value_delimiter = ','
+    )]
     pub model_positives: Option<Vec<String>>,
 
     /// How several positive classes become one score: sum or largest
@@ -127,12 +156,55 @@ impl ModelArgs {
     /// # Errors
     /// When no model was named, or the one named cannot be used as asked: with a hint.
     pub fn load(&self) -> Result<Box<dyn Model>, CliError> {
-        let served = |name: &String| name.starts_with("http://") || name.starts_with("https://");
-        if !self.models.is_empty() && self.models.iter().all(served) {
-            let model = RemoteModel::connect(&self.models).map_err(with_hint)?;
-            return Ok(Box::new(model));
+        if !self.models.is_empty() && self.models.iter().all(|name| is_server(name)) {
+            return Ok(Box::new(self.connect()?));
         }
         Ok(Box::new(self.load_onnx()?))
+    }
+
+    /// Asks the servers that were named.
+    ///
+    /// # Errors
+    /// As [`ModelArgs::load`].
+    pub fn connect(&self) -> Result<RemoteModel, CliError> {
+        let mut settings = RemoteSettings {
+            adaptation: self.adaptation.flags(),
+            input_key: self.server.input_key.clone(),
+            allow_model_change: self.server.allow_model_change,
+            ..RemoteSettings::default()
+        };
+        if let Some(seconds) = self.server.server_patience {
+            settings.patience = Duration::from_secs(seconds);
+        }
+        self.refuse_flags_of_files()?;
+        RemoteModel::connect(&self.models, &settings).map_err(with_hint)
+    }
+
+    /// What says how a file runs here would be passed over for a server.
+    fn refuse_flags_of_files(&self) -> Result<(), CliError> {
+        let Self {
+            engine, adaptation, ..
+        } = self;
+        let given = [
+            ("--device", engine.device != DeviceChoice::default()),
+            ("--batch", engine.batch.is_some()),
+            ("--workers", engine.workers.is_some()),
+            ("--ort-library", engine.ort_library.is_some()),
+            ("--model-layout", adaptation.model_layout.is_some()),
+            ("--model-size", adaptation.model_size.is_some()),
+            ("--model-preprocess", adaptation.model_preprocess.is_some()),
+            ("--model-scale", adaptation.model_scale.is_some()),
+            ("--model-offset", adaptation.model_offset.is_some()),
+            ("--model-fit", adaptation.model_fit.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((flag, _)) => Err(CliError::new(format!(
+                "{flag} says how a model runs inside hvmap, and {} is a server",
+                self.models[0]
+            ))
+            .hint(format!("leave {flag} out"))),
+            None => Ok(()),
+        }
     }
 
     /// Loads the model as what it is: a file for ONNX Runtime.
@@ -182,21 +254,31 @@ impl ModelArgs {
                 ))
                 .hint(
                     "name one .onnx file (--workers says how many classifiers it runs), or \
-                     several http:// servers of the same model",
+                     several servers of the same model by their URLs",
                 ));
             }
         };
-        let scheme = name.split_once("://").map(|(scheme, _)| scheme);
-        match scheme {
-            Some("http" | "https" | "grpc" | "grpcs" | "grpc+v2") => Err(CliError::new(format!(
-                "{name} is a model server, expected a file here"
+        if is_server(name) {
+            return Err(
+                CliError::new(format!("{name} is a model server, expected a file here")).hint(
+                    "name an .onnx file, which runs inside hvmap: --model FILE.onnx\n\
+                     the packager in python/ (hvmap-model) makes one from a Keras model or a \
+                     SavedModel",
+                ),
+            );
+        }
+        let server = &self.server;
+        let given = [
+            ("--input-key", server.input_key.is_some()),
+            ("--server-patience", server.server_patience.is_some()),
+            ("--allow-model-change", server.allow_model_change),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((flag, _)) => Err(CliError::new(format!(
+                "{flag} is for model servers, and {name} is a file"
             ))
-            .hint(
-                "`hvmap run` asks servers, by http://HOST:8501/v1/models/NAME alone\n\
-                 name an .onnx file, which runs inside hvmap: --model FILE.onnx\n\
-                 the packager in python/ (hvmap-model) makes one from a Keras model or a SavedModel",
-            )),
-            _ => Ok(name),
+            .hint(format!("leave {flag} out"))),
+            None => Ok(name),
         }
     }
 
@@ -285,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn model_servers_are_refused_with_what_works() {
+    fn model_servers_are_no_files_and_say_so() {
         for url in [
             "http://localhost:8501/v1/models/hv_grid:predict",
             "grpc://localhost:8500/hv_grid",
@@ -296,6 +378,23 @@ mod tests {
             assert!(error.hint.unwrap().contains("--model FILE.onnx"));
             assert_eq!(error.exit, 2);
         }
+    }
+
+    #[test]
+    fn flags_for_files_are_not_passed_over_for_servers_nor_the_other_way_round() {
+        let mut args = named(&["grpc://localhost:8500/hv_grid"]);
+        args.engine.batch = Some(8);
+        let error = args.connect().unwrap_err();
+        assert!(error.error.to_string().contains("--batch"));
+        let mut args = named(&["a.onnx"]);
+        args.server.input_key = Some("x".into());
+        assert!(
+            args.name()
+                .unwrap_err()
+                .error
+                .to_string()
+                .contains("--input-key")
+        );
     }
 
     #[test]

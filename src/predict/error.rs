@@ -89,12 +89,38 @@ pub enum PredictError {
     DeviceUnavailable { device: String, reason: String },
     #[error("the model server {url} cannot be used: {reason}")]
     Server { url: String, reason: String },
+    /// All servers of a run, for as long as it is patient.
+    #[error("no model server has answered for {seconds} s: {reasons}")]
+    Silence { seconds: u64, reasons: String },
+    /// A server that works failed on these images, again and again.
+    #[error("the model server {url} fails on these images: {reason}")]
+    ImagesFailed { url: String, reason: String },
+    /// A server holds another model than at the start.
+    #[error("the model at {url} was swapped for another: {difference}")]
+    ModelChanged {
+        url: String,
+        difference: String,
+        /// Whether the other one answers the same classes.
+        compatible: bool,
+    },
     /// A batch that the classifier was never built for: a mistake in the program.
     #[error("a batch of {got} cannot be classified, expected {expected}")]
     WrongBatch { got: String, expected: String },
 }
 
 impl PredictError {
+    /// Whether no image fares better, so that a run should stop instead of marking its tiles.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        matches!(
+            self,
+            Self::Server { .. }
+                | Self::Silence { .. }
+                | Self::ModelChanged { .. }
+                | Self::Unusable { .. }
+        )
+    }
+
     /// What to do about it, in lines to read or to paste.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -130,6 +156,18 @@ impl PredictError {
                 "is it running, and does it serve this name? its status is at \
                  http://HOST:8501/v1/models/NAME"
                     .into(),
+            ),
+            Self::Silence { .. } => {
+                Some("--server-patience S waits longer for servers that are being restarted".into())
+            }
+            Self::ModelChanged { compatible, .. } => Some(
+                if *compatible {
+                    "serve the model of the run's start again, or mix the scores of both with \
+                     --allow-model-change"
+                } else {
+                    "serve the model of the run's start again"
+                }
+                .into(),
             ),
             _ => None,
         }

@@ -9,12 +9,14 @@ mod http_imagery;
 mod labels_command;
 mod ledger_faults;
 mod model_command;
+mod model_peer;
 mod onnx_models;
 mod probe;
 mod program;
 #[cfg(feature = "gdal")]
 mod raster;
 mod remote_model;
+mod remote_run;
 mod run_command;
 mod serving;
 mod tile_server;

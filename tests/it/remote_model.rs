@@ -9,14 +9,39 @@ use axum::{
     Router,
     body::Bytes,
     extract::State,
-    http::{Method, Uri},
+    http::{Method, StatusCode, Uri},
 };
 use hvmap::{
-    predict::{Batch, Classifier, Model, PredictError, Predictions, remote::RemoteModel},
+    predict::{
+        Batch, Classifier, ImageForm, Model, PredictError, Predictions,
+        onnx::{Activation, AdaptationFlags, Combine},
+        remote::{RemoteModel, RemoteSettings},
+    },
     serve::Server,
 };
 
-use crate::serving::{self, Serving, ask, bits_of, embedded, tiles};
+use crate::{
+    model_peer::{Behaviour, Fault, Peer},
+    serving::{self, Serving, ask, bits_of, embedded, tiles},
+};
+
+/// Servers whose metadata says what their outputs mean.
+fn connect(urls: &[String]) -> Result<RemoteModel, PredictError> {
+    RemoteModel::connect(urls, &RemoteSettings::default())
+}
+
+/// What flags say of the fixture's model, where its server does not.
+fn told() -> RemoteSettings {
+    RemoteSettings {
+        adaptation: AdaptationFlags {
+            positives: Some(vec!["1".into(), "2".into()]),
+            activation: Some(Activation::None),
+            combine: Some(Combine::Sum),
+            ..AdaptationFlags::default()
+        },
+        ..RemoteSettings::default()
+    }
+}
 
 fn url(address: std::net::SocketAddr) -> String {
     format!("http://{address}/v1/models/half")
@@ -45,11 +70,21 @@ struct Unruly {
 struct Behind {
     real: std::net::SocketAddr,
     asked: Arc<AtomicUsize>,
-    text: &'static str,
+    text: Option<&'static str>,
+    metadata: bool,
 }
 
 impl Unruly {
     fn start(real: std::net::SocketAddr, text: &'static str) -> Self {
+        Self::between(real, Some(text), true)
+    }
+
+    /// Passes all on but the metadata, as KServe v1 has none.
+    fn without_metadata(real: std::net::SocketAddr) -> Self {
+        Self::between(real, None, false)
+    }
+
+    fn between(real: std::net::SocketAddr, text: Option<&'static str>, metadata: bool) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -60,6 +95,7 @@ impl Unruly {
             real,
             asked: Arc::clone(&asked),
             text,
+            metadata,
         });
         let router = Router::new().fallback(misbehave).with_state(behind);
         let listener = runtime
@@ -80,20 +116,26 @@ async fn misbehave(
     method: Method,
     uri: Uri,
     body: Bytes,
-) -> Vec<u8> {
-    if method == Method::POST && behind.asked.fetch_add(1, Ordering::SeqCst) > 0 {
-        return behind.text.into();
+) -> Result<Vec<u8>, StatusCode> {
+    if method == Method::POST
+        && behind.asked.fetch_add(1, Ordering::SeqCst) > 0
+        && let Some(text) = behind.text
+    {
+        return Ok(text.into());
+    }
+    if !behind.metadata && uri.path().ends_with("/metadata") {
+        return Err(StatusCode::NOT_FOUND);
     }
     let real = behind.real;
-    tokio::task::spawn_blocking(move || ask(real, method.as_str(), uri.path(), &[], &body).body)
-        .await
-        .unwrap()
+    let answer =
+        tokio::task::spawn_blocking(move || ask(real, method.as_str(), uri.path(), &[], &body));
+    Ok(answer.await.unwrap().body)
 }
 
 #[test]
 fn a_served_model_scores_as_the_embedded_one_bit_for_bit() {
     let serving = Serving::start();
-    let model = RemoteModel::connect(&[format!("{}:predict", url(serving.address()))]).unwrap();
+    let model = connect(&[format!("{}:predict", url(serving.address()))]).unwrap();
     let got = classified(&mut *model.classifier().unwrap(), &images());
     let expected = embedded();
     assert_eq!(bits_of(&got.scores), bits_of(&expected.scores));
@@ -104,7 +146,7 @@ fn a_served_model_scores_as_the_embedded_one_bit_for_bit() {
 #[test]
 fn one_bad_image_costs_its_own_score_alone() {
     let serving = Serving::start();
-    let model = RemoteModel::connect(&[url(serving.address())]).unwrap();
+    let model = connect(&[url(serving.address())]).unwrap();
     let good = images();
     let mut mixed: Vec<Bytes> = good.iter().cycle().take(20).cloned().collect();
     mixed[13] = Bytes::from_static(b"no image");
@@ -132,7 +174,7 @@ fn servers_that_answer_nonsense_are_left_for_one_that_does_not() {
     ] {
         let unruly = Unruly::start(good.address(), text);
         let urls = [url(unruly.address), url(good.address())];
-        let model = RemoteModel::connect(&urls).unwrap();
+        let model = connect(&urls).unwrap();
         let got = classified(&mut *model.classifier().unwrap(), &images());
         assert_eq!(bits_of(&got.scores), bits_of(&embedded().scores), "{text}");
         assert_eq!(unruly.asked.load(Ordering::SeqCst), 2, "{text}");
@@ -143,7 +185,7 @@ fn servers_that_answer_nonsense_are_left_for_one_that_does_not() {
 fn of_three_servers_one_may_die() {
     let [first, second, third] = [Serving::start(), Serving::start(), Serving::start()];
     let urls = [&first, &second, &third].map(|serving| url(serving.address()));
-    let model = RemoteModel::connect(&urls).unwrap();
+    let model = connect(&urls).unwrap();
     let images = images();
     let expected = bits_of(&embedded().scores);
     drop(first);
@@ -166,39 +208,331 @@ fn servers_of_different_models_are_refused_together() {
     let folder = tempfile::tempdir().unwrap();
     serving::add_version(folder.path(), "1", "contract_sigmoid.onnx");
     let second = Server::start(&serving::config(folder.path())).unwrap();
-    let error = RemoteModel::connect(&[url(first.address()), url(second.address())]).unwrap_err();
+    let error = connect(&[url(first.address()), url(second.address())]).unwrap_err();
     assert!(
-        error.to_string().contains("serves another model"),
+        error.to_string().contains("serves another model than"),
         "{error}"
     );
 }
 
-#[test]
-fn a_version_that_is_gone_is_an_error_and_not_another_versions_score() {
-    let serving = Serving::start();
-    let model = RemoteModel::connect(&[url(serving.address())]).unwrap();
-    serving::add_version(serving.folder.path(), "2", "contract.onnx");
-    let swapped = |text: String| text.contains("\"version\":\"2\",\"state\":\"AVAILABLE\"");
-    while !swapped(
-        String::from_utf8(ask(serving.address(), "GET", "/v1/models/half", &[], b"").body).unwrap(),
-    ) {
+/// Waits until the folder has been looked at.
+fn swapped_in(serving: &Serving, version: &str) {
+    let wanted = format!("\"version\":\"{version}\",\"state\":\"AVAILABLE\"");
+    loop {
+        let body = ask(serving.address(), "GET", "/v1/models/half", &[], b"").body;
+        if String::from_utf8(body).unwrap().contains(&wanted) {
+            return;
+        }
         std::thread::yield_now();
     }
-    let mut predictions = Predictions::default();
-    let error = model
-        .classifier()
-        .unwrap()
-        .classify(Batch::Encoded(&images()), &mut predictions)
-        .unwrap_err();
-    assert!(error.to_string().contains("Specific(half, 1)"), "{error}");
+}
+
+#[test]
+fn the_same_file_under_another_version_goes_on() {
+    let serving = Serving::start();
+    let model = connect(&[url(serving.address())]).unwrap();
+    serving::add_version(serving.folder.path(), "2", "contract.onnx");
+    swapped_in(&serving, "2");
+    let got = classified(&mut *model.classifier().unwrap(), &images());
+    assert_eq!(bits_of(&got.scores), bits_of(&embedded().scores));
+}
+
+#[test]
+fn another_model_under_the_same_name_stops_a_run_unless_allowed() {
+    for allowed in [false, true] {
+        let serving = Serving::start();
+        let settings = RemoteSettings {
+            allow_model_change: allowed,
+            ..RemoteSettings::default()
+        };
+        let urls = [url(serving.address())];
+        let model = RemoteModel::connect(&urls, &settings).unwrap();
+        serving::add_version(serving.folder.path(), "2", "contract_int8.onnx");
+        swapped_in(&serving, "2");
+        let mut predictions = Predictions::default();
+        let classified = model
+            .classifier()
+            .unwrap()
+            .classify(Batch::Encoded(&images()), &mut predictions);
+        if allowed {
+            classified.unwrap();
+            assert_eq!(predictions.scores.len(), images().len());
+            assert_ne!(bits_of(&predictions.scores), bits_of(&embedded().scores));
+        } else {
+            let error = classified.unwrap_err();
+            assert!(
+                matches!(error, PredictError::ModelChanged { .. }),
+                "{error}"
+            );
+            assert!(error.is_lasting());
+            assert!(error.hint().unwrap().contains("--allow-model-change"));
+        }
+    }
 }
 
 #[test]
 fn a_url_that_serves_no_model_is_refused_at_the_start() {
     let serving = Serving::start();
     let address = serving.address();
-    let missing = RemoteModel::connect(&[format!("http://{address}/v1/models/other")]);
+    let missing = connect(&[format!("http://{address}/v1/models/other")]);
     assert!(matches!(missing, Err(PredictError::Server { .. })));
-    let elsewhere = RemoteModel::connect(&[format!("http://{address}/")]);
+    let elsewhere = connect(&[format!("http://{address}/")]);
     assert!(matches!(elsewhere, Err(PredictError::Unusable { .. })));
+}
+
+#[test]
+fn over_grpc_a_model_scores_as_the_embedded_one_bit_for_bit() {
+    for pixels in [false, true] {
+        let peer = Peer::start(Behaviour {
+            pixels,
+            ..Behaviour::default()
+        });
+        let model = RemoteModel::connect(&[peer.url()], &told()).unwrap();
+        let mut classifier = model.classifier().unwrap();
+        let expected = bits_of(&embedded().scores);
+        if pixels {
+            assert_eq!(classifier.form(), ImageForm::Rgb8);
+            let pixels: Vec<u8> = images()
+                .iter()
+                .flat_map(|tile| {
+                    let mut pixels = vec![0; hvmap::image::RGB_BYTES];
+                    hvmap::image::decode(tile, &mut pixels).unwrap();
+                    pixels
+                })
+                .collect();
+            let mut predictions = Predictions::default();
+            classifier
+                .classify(Batch::Rgb8(&pixels), &mut predictions)
+                .unwrap();
+            assert_eq!(bits_of(&predictions.scores), expected);
+        }
+        let got = classified(&mut *classifier, &images());
+        assert_eq!(bits_of(&got.scores), expected);
+    }
+}
+
+#[test]
+fn a_server_that_does_not_say_what_its_outputs_mean_needs_flags() {
+    let peer = Peer::start(Behaviour::default());
+    let error = connect(&[peer.url()]).unwrap_err();
+    assert!(
+        error.hint().unwrap().contains("--model-positives"),
+        "{error}"
+    );
+    let mut settings = told();
+    settings.adaptation.activation = None;
+    let error = RemoteModel::connect(&[peer.url()], &settings).unwrap_err();
+    assert!(
+        error.hint().unwrap().contains("--model-activation"),
+        "{error}"
+    );
+    settings = told();
+    settings.input_key = Some("image_bytes".into());
+    let error = RemoteModel::connect(&[peer.url()], &settings).unwrap_err();
+    assert!(error.hint().unwrap().contains("jpeg"), "{error}");
+}
+
+#[test]
+fn flags_that_say_what_a_server_says_are_refused() {
+    let serving = Serving::start();
+    let error = RemoteModel::connect(&[url(serving.address())], &told()).unwrap_err();
+    assert!(error.to_string().contains("says itself"), "{error}");
+}
+
+#[test]
+fn one_bad_image_costs_its_own_score_alone_over_grpc_too() {
+    for pixels in [false, true] {
+        let peer = Peer::start(Behaviour {
+            pixels,
+            ..Behaviour::default()
+        });
+        let model = RemoteModel::connect(&[peer.url()], &told()).unwrap();
+        let mut mixed = images();
+        mixed[3] = Bytes::from_static(b"no image");
+        let got = classified(&mut *model.classifier().unwrap(), &mixed);
+        let expected = bits_of(&embedded().scores);
+        for (position, score) in got.scores.iter().enumerate() {
+            if position == 3 {
+                assert!(score.is_nan());
+            } else {
+                assert_eq!(score.to_bits(), expected[position]);
+            }
+        }
+    }
+}
+
+#[test]
+fn servers_of_different_kinds_share_a_run_if_their_answers_agree() {
+    let peers = [
+        Peer::start(Behaviour::default()),
+        Peer::start(Behaviour {
+            pixels: true,
+            version: 1,
+            ..Behaviour::default()
+        }),
+    ];
+    let urls: Vec<String> = peers.iter().map(Peer::url).collect();
+    let model = RemoteModel::connect(&urls, &told()).unwrap();
+    let before: Vec<usize> = peers.iter().map(Peer::asked).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut classifier = model.classifier().unwrap();
+                for _ in 0..4 {
+                    let got = classified(&mut *classifier, &images());
+                    assert_eq!(bits_of(&got.scores), bits_of(&embedded().scores));
+                }
+            });
+        }
+    });
+    for (peer, before) in peers.iter().zip(before) {
+        assert!(peer.asked() > before);
+    }
+}
+
+#[test]
+fn servers_whose_answers_disagree_are_refused_together() {
+    let first = Peer::start(Behaviour::default());
+    let second = Peer::start(Behaviour {
+        model: "contract_sigmoid.onnx",
+        ..Behaviour::default()
+    });
+    let error = RemoteModel::connect(&[first.url(), second.url()], &told()).unwrap_err();
+    assert!(
+        error.to_string().contains("serves another model than"),
+        "{error}"
+    );
+}
+
+#[test]
+fn grpc_servers_that_fail_are_left_for_one_that_does_not() {
+    let good = Peer::start(Behaviour::default());
+    for fault in [
+        Fault::NoOutput,
+        Fault::OneRowTooFew,
+        Fault::Busy,
+        Fault::Internal,
+    ] {
+        let bad = Peer::start(Behaviour {
+            faulty_from: 1,
+            fault,
+            ..Behaviour::default()
+        });
+        let model = RemoteModel::connect(&[bad.url(), good.url()], &told()).unwrap();
+        let got = classified(&mut *model.classifier().unwrap(), &images());
+        assert_eq!(
+            bits_of(&got.scores),
+            bits_of(&embedded().scores),
+            "{fault:?}"
+        );
+        assert!(bad.asked() >= 2, "{fault:?}");
+    }
+}
+
+#[test]
+fn scores_that_are_no_numbers_are_no_scores() {
+    let peer = Peer::start(Behaviour {
+        faulty_from: 1,
+        fault: Fault::NotANumber,
+        ..Behaviour::default()
+    });
+    let model = RemoteModel::connect(&[peer.url()], &told()).unwrap();
+    let got = classified(&mut *model.classifier().unwrap(), &images());
+    assert!(got.scores.iter().all(|score| score.is_nan()));
+}
+
+#[test]
+fn images_on_which_a_working_server_fails_again_and_again_are_given_up() {
+    let peer = Peer::start(Behaviour {
+        fails_on_images: Some(1),
+        ..Behaviour::default()
+    });
+    let model = RemoteModel::connect(&[peer.url()], &told()).unwrap();
+    let mut predictions = Predictions::default();
+    let mut classifier = model.classifier().unwrap();
+    let error = classifier
+        .classify(Batch::Encoded(&images()[..1]), &mut predictions)
+        .unwrap_err();
+    assert!(
+        matches!(error, PredictError::ImagesFailed { .. }),
+        "{error}"
+    );
+    assert!(!error.is_lasting());
+    let got = classified(&mut *classifier, &images());
+    assert_eq!(bits_of(&got.scores), bits_of(&embedded().scores));
+}
+
+#[test]
+fn when_no_server_answers_any_more_all_of_them_are_named_with_their_reasons() {
+    let peer = Peer::start(Behaviour::default());
+    let serving = Peer::start(Behaviour::default());
+    let urls = [peer.url(), serving.url()];
+    let settings = RemoteSettings {
+        patience: std::time::Duration::from_millis(100),
+        ..told()
+    };
+    let model = RemoteModel::connect(&urls, &settings).unwrap();
+    drop((peer, serving));
+    let mut classifier = model.classifier().unwrap();
+    for _ in 0..3 {
+        let error = classifier
+            .classify(Batch::Encoded(&images()), &mut Predictions::default())
+            .unwrap_err();
+        assert!(error.is_lasting());
+        for url in &urls {
+            assert!(error.to_string().contains(url), "{error}");
+        }
+    }
+}
+
+#[test]
+fn urls_of_no_known_form_are_refused_with_the_forms_there_are() {
+    let error = connect(&["grpcs://localhost/half".into()]).unwrap_err();
+    assert!(error.hint().unwrap().contains("grpc://HOST:8500/NAME"));
+}
+
+#[test]
+fn over_kserve_v2_a_model_scores_as_the_embedded_one_bit_for_bit() {
+    for pixels in [false, true] {
+        let peer = Peer::start(Behaviour {
+            pixels,
+            ..Behaviour::default()
+        });
+        for url in peer.v2_urls() {
+            let model = RemoteModel::connect(std::slice::from_ref(&url), &told()).unwrap();
+            let mut mixed = images();
+            mixed.push(Bytes::from_static(b"no image"));
+            let got = classified(&mut *model.classifier().unwrap(), &mixed);
+            let (last, good) = got.scores.split_last().unwrap();
+            assert_eq!(bits_of(good), bits_of(&embedded().scores), "{url}");
+            assert!(last.is_nan(), "{url}");
+        }
+    }
+}
+
+#[test]
+fn a_model_that_kserve_v2_does_not_know_is_refused_at_the_start() {
+    let peer = Peer::start(Behaviour::default());
+    for url in peer.v2_urls() {
+        let other = url.replace("tower", "mast");
+        let error = RemoteModel::connect(&[other], &told()).unwrap_err();
+        assert!(error.to_string().contains("no such model"), "{error}");
+    }
+}
+
+/// A KServe v1 server: readiness, no metadata, and predictions under whatever key its code takes.
+#[test]
+fn a_server_without_metadata_needs_the_name_of_its_input() {
+    let real = Serving::start();
+    let peer = Unruly::without_metadata(real.address());
+    let urls = [url(peer.address)];
+    let error = RemoteModel::connect(&urls, &told()).unwrap_err();
+    assert!(error.hint().unwrap().contains("--input-key"), "{error}");
+    let settings = RemoteSettings {
+        input_key: Some("image_bytes".into()),
+        ..told()
+    };
+    let model = RemoteModel::connect(&urls, &settings).unwrap();
+    let got = classified(&mut *model.classifier().unwrap(), &images());
+    assert_eq!(bits_of(&got.scores), bits_of(&embedded().scores));
 }

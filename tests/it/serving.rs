@@ -28,7 +28,7 @@ pub fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-fn engine() -> Settings {
+pub fn engine() -> Settings {
     Settings {
         device: DeviceChoice::Cpu,
         workers: Some(2),

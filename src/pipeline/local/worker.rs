@@ -147,6 +147,7 @@ impl Worker {
         });
         let flow = match result.and_then(|()| self.check(count)) {
             Ok(()) => (0..count).try_for_each(|position| self.answer(position, position)),
+            Err(error) if error.is_lasting() => self.stop(error),
             Err(error) if count == 1 => self.fail(0, &error),
             Err(_) => (0..count).try_for_each(|position| {
                 let result = stages.predict.time(Activity::Busy, || {
@@ -155,6 +156,7 @@ impl Worker {
                 });
                 match result.and_then(|()| self.check(1)) {
                     Ok(()) => self.answer(position, 0),
+                    Err(error) if error.is_lasting() => self.stop(error),
                     Err(error) => self.fail(position, &error),
                 }
             }),
@@ -226,6 +228,13 @@ impl Worker {
             height: height as u16,
             cells: cells.iter().map(|&cell| f16::from_f32(cell)).collect(),
         })
+    }
+
+    /// Ends the run; its tiles stay unvisited, and the next start takes them.
+    fn stop(&mut self, error: PredictError) -> ControlFlow<()> {
+        // Nobody listens any more when the run is already ending.
+        let _ = self.shared.answers.send(Answer::Fatal(error.into()));
+        ControlFlow::Break(())
     }
 
     fn fail(&mut self, slot: usize, error: &PredictError) -> ControlFlow<()> {

@@ -8,9 +8,10 @@ use super::{
     engine::{Source, open_session, signature},
     graph::GraphFacts,
     library,
-    model::{Described, OnnxModel, activation_flag, read_contract},
+    model::{Described, OnnxModel, read_contract},
     plan::{Signature, missing_flags, scores_port},
     settings::{AdaptationFlags, Settings},
+    told::activation_flag,
 };
 use crate::predict::{Model, ModelInfo, PredictError};
 

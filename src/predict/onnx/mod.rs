@@ -22,6 +22,7 @@ mod pixels;
 mod plan;
 mod score;
 mod settings;
+mod told;
 
 pub use canary::{BUILT_IN_TILES, Canaries, built_in_tiles};
 pub use contract::{CONTRACT_VERSION, Contract, Training};
@@ -36,3 +37,4 @@ pub(super) use score::ScoreRule;
 pub use settings::{
     Activation, AdaptationFlags, Combine, Fit, Layout, NamedPreprocess, Preprocess, Settings,
 };
+pub(super) use told::{Rows, rule_of_flags, told_positives};

@@ -2,164 +2,248 @@
 
 use serde_json::Value;
 
-use crate::predict::{AttributionMap, ModelInfo, onnx::Combine};
-
-/// A server's model, from its metadata.
-#[derive(Debug)]
-pub(super) struct Described {
-    pub info: ModelInfo,
-    /// Columns of the scores that count as a tower; at least one.
-    pub positives: Vec<usize>,
-    pub combine: Combine,
-    pub version: String,
-}
+use super::described::Outputs;
 
 /// One image's answer.
 #[derive(Debug, PartialEq)]
 pub(super) struct Row {
     pub outputs: Vec<f32>,
+    /// Rows top-down, or empty.
     pub attribution: Vec<f32>,
 }
 
-/// Reads `hvmap serve`'s metadata; the error names what is missing.
-pub(super) fn describe(body: &[u8]) -> Result<Described, String> {
-    let json: Value = serde_json::from_slice(body)
-        .map_err(|error| format!("its metadata is no JSON: {error}"))?;
-    let facts = &json["metadata"]["hvmap"];
-    if facts.is_null() {
-        return Err("its metadata does not say what its outputs mean".into());
-    }
-    let text = |value: &Value, key: &str| {
-        value[key]
-            .as_str()
-            .map(str::to_owned)
-            .ok_or_else(|| format!("its metadata lacks {key}"))
-    };
-    let names = |key: &str| {
-        facts[key]
-            .as_array()
-            .and_then(|list| list.iter().map(|n| n.as_str().map(str::to_owned)).collect())
-            .ok_or_else(|| format!("its metadata lacks {key}"))
-    };
-    let version = text(&json["model_spec"], "version")?;
-    let classes: Vec<String> = names("classes")?;
-    let positive_names: Vec<String> = names("positives")?;
-    let positives: Vec<usize> = positive_names
-        .iter()
-        .filter_map(|name| classes.iter().position(|class| class == name))
-        .collect();
-    if positives.is_empty() || positives.len() != positive_names.len() {
-        return Err("its positives are not among its classes".into());
-    }
-    let combine = text(facts, "combine")?
-        .parse()
-        .map_err(|_| "its metadata's combine is neither sum nor largest".to_owned())?;
-    let attribution = match (
-        numbers(&facts["attribution_columns_px"]),
-        numbers(&facts["attribution_rows_px"]),
-    ) {
-        (Some(columns_px), Some(rows_px)) => Some(AttributionMap {
-            columns_px,
-            rows_px,
-        }),
-        _ => None,
-    };
-    let info = ModelInfo {
-        name: format!(
-            "{} version {version}, served",
-            text(&json["model_spec"], "name")?
-        ),
-        checksum: text(facts, "checksum")?,
-        engine: format!("served by {}", text(facts, "engine")?),
-        classes,
-        positives: positive_names,
-        default_threshold: facts["threshold"].as_f64().map(|number| number as f32),
-        precision: facts["precision"].as_str().map(str::to_owned),
-        adaptation: None,
-        trained_on_synthetic: facts["trained_on_synthetic"]
-            .as_bool()
-            .ok_or("its metadata lacks trained_on_synthetic")?,
-        attribution,
-    };
-    Ok(Described {
-        info,
-        positives,
-        combine,
-        version,
-    })
+/// What an answer has to hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected<'a> {
+    pub outputs: &'a Outputs,
+    pub images: usize,
+    /// Scores an image; unknown until the first answer of a server that does not say it.
+    pub classes: Option<usize>,
+    /// Attribution cells an image; 0 without them.
+    pub cells: usize,
 }
 
-/// Reads the answer to so many images of so many classes and grid cells.
-pub(super) fn rows(
-    body: &[u8],
-    images: usize,
-    classes: usize,
-    cells: usize,
-) -> Result<Vec<Row>, String> {
-    let json: Value = serde_json::from_slice(body).or_else(|error| {
-        // TF Serving writes numbers that are none as JSON does not allow.
+/// Numbers of any shape, with the image as the first dimension.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Tensor {
+    pub name: String,
+    pub shape: Vec<i64>,
+    /// In row-major order.
+    pub values: Vec<f32>,
+}
+
+/// Rows out of the outputs of an answer.
+pub(super) fn rows_of(tensors: &[Tensor], expected: Expected<'_>) -> Result<Vec<Row>, String> {
+    let named = |name: &str| {
+        tensors
+            .iter()
+            .find(|tensor| tensor.name == name)
+            .ok_or_else(|| format!("its answer lacks the output {name}"))
+    };
+    let scores = match (&expected.outputs.scores, tensors) {
+        (Some(name), _) => named(name)?,
+        (None, [only]) => only,
+        (None, _) => {
+            return Err(format!(
+                "it answered {} outputs, expected one",
+                tensors.len()
+            ));
+        }
+    };
+    let classes = width(scores, expected.images)?;
+    if classes == 0 || expected.classes.is_some_and(|known| known != classes) {
+        return Err(match expected.classes {
+            Some(known) => format!("it answered {classes} scores an image, expected {known}"),
+            None => "it answered no scores".into(),
+        });
+    }
+    let attribution = match &expected.outputs.attribution {
+        Some(name) => {
+            let tensor = named(name)?;
+            let cells = width(tensor, expected.images)?;
+            if cells != expected.cells {
+                return Err(format!(
+                    "it answered {cells} attribution cells an image, expected {}",
+                    expected.cells
+                ));
+            }
+            tensor.values.as_slice()
+        }
+        None => &[],
+    };
+    Ok((0..expected.images)
+        .map(|image| Row {
+            outputs: scores.values[image * classes..][..classes].to_vec(),
+            attribution: match attribution {
+                [] => Vec::new(),
+                cells => cells[image * expected.cells..][..expected.cells].to_vec(),
+            },
+        })
+        .collect())
+}
+
+/// Numbers an image.
+fn width(tensor: &Tensor, images: usize) -> Result<usize, String> {
+    let Tensor {
+        name,
+        shape,
+        values,
+    } = tensor;
+    if shape.first() != Some(&(images as i64)) {
+        return Err(format!(
+            "its output {name} has the shape {shape:?} for {images} images"
+        ));
+    }
+    let size = shape
+        .iter()
+        .try_fold(1_usize, |size, &side| {
+            size.checked_mul(usize::try_from(side).ok()?)
+        })
+        .filter(|&size| size == values.len());
+    match size {
+        Some(size) => Ok(size / images.max(1)),
+        None => Err(format!(
+            "its output {name} has {} numbers for the shape {shape:?}",
+            values.len()
+        )),
+    }
+}
+
+/// Parses JSON in which numbers that are none stand as TF Serving writes them, which JSON does not
+/// allow.
+pub(super) fn parse(body: &[u8]) -> Result<Value, String> {
+    serde_json::from_slice(body).or_else(|error| {
         let text = std::str::from_utf8(body).map_err(|_| "its answer is no JSON".to_owned())?;
         let mended = text
             .replace("-Infinity", "null")
             .replace("Infinity", "null")
             .replace("NaN", "null");
         serde_json::from_str(&mended).map_err(|_| format!("its answer is no JSON: {error}"))
-    })?;
+    })
+}
+
+/// Reads the row form of TF Serving's REST interface.
+pub(super) fn rows(body: &[u8], expected: Expected<'_>) -> Result<Vec<Row>, String> {
+    let json = parse(body)?;
     let list = json["predictions"]
         .as_array()
         .ok_or("its answer holds no predictions")?;
-    if list.len() != images {
+    if list.len() != expected.images {
         return Err(format!(
-            "it answered {} predictions for {images} images",
-            list.len()
+            "it answered {} predictions for {} images",
+            list.len(),
+            expected.images
         ));
     }
+    let mut classes = expected.classes;
     list.iter()
         .map(|value| {
-            let (outputs, attribution) = if cells > 0 {
-                (numbers(&value["scores"]), flat(&value["attribution"]))
-            } else {
-                (numbers(value), Some(Vec::new()))
+            let outputs = numbers_of(scores_of(value, expected.outputs)?)
+                .ok_or("a prediction holds something else than numbers")?;
+            let attribution = match &expected.outputs.attribution {
+                Some(name) => numbers_of(&value[name])
+                    .ok_or_else(|| format!("a prediction lacks the output {name}"))?,
+                None => Vec::new(),
             };
-            match (outputs, attribution) {
-                (Some(outputs), Some(attribution))
-                    if outputs.len() == classes && attribution.len() == cells =>
-                {
-                    Ok(Row {
-                        outputs,
-                        attribution,
-                    })
-                }
-                _ => Err(format!(
-                    "a prediction is not {classes} scores with {cells} attribution cells"
-                )),
+            let known = *classes.get_or_insert(outputs.len());
+            if outputs.is_empty() || outputs.len() != known || attribution.len() != expected.cells {
+                return Err(format!(
+                    "a prediction is {} scores with {} attribution cells, expected {known} with {}",
+                    outputs.len(),
+                    attribution.len(),
+                    expected.cells
+                ));
             }
+            Ok(Row {
+                outputs,
+                attribution,
+            })
         })
         .collect()
 }
 
-fn numbers(value: &Value) -> Option<Vec<f32>> {
-    value
-        .as_array()?
-        .iter()
-        .map(|number| match number {
-            Value::Null => Some(f32::NAN),
-            other => other.as_f64().map(|number| number as f32),
-        })
-        .collect()
+/// An only output stands without its name.
+fn scores_of<'a>(value: &'a Value, outputs: &Outputs) -> Result<&'a Value, String> {
+    match (value, &outputs.scores) {
+        (Value::Object(fields), Some(name)) => fields
+            .get(name)
+            .ok_or_else(|| format!("a prediction lacks the output {name}")),
+        (Value::Object(fields), None) if fields.len() == 1 => {
+            Ok(fields.values().next().unwrap_or(value))
+        }
+        (Value::Object(fields), None) => {
+            let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+            Err(format!(
+                "a prediction holds several outputs ({}); --model-output says which are the scores",
+                names.join(", ")
+            ))
+        }
+        _ => Ok(value),
+    }
 }
 
-fn flat(rows: &Value) -> Option<Vec<f32>> {
-    let rows: Option<Vec<Vec<f32>>> = rows.as_array()?.iter().map(numbers).collect();
-    rows.map(|rows| rows.concat())
+/// All numbers of nested lists, in order; `null` is no number.
+pub(super) fn numbers_of(value: &Value) -> Option<Vec<f32>> {
+    fn gather(value: &Value, numbers: &mut Vec<f32>) -> Option<()> {
+        match value {
+            Value::Array(list) => list.iter().try_for_each(|value| gather(value, numbers)),
+            Value::Null => {
+                numbers.push(f32::NAN);
+                Some(())
+            }
+            value => {
+                numbers.push(value.as_f64()? as f32);
+                Some(())
+            }
+        }
+    }
+    let mut numbers = Vec::new();
+    // An absent output reads as `null`, which is no list of numbers.
+    if value.is_null() {
+        return None;
+    }
+    gather(value, &mut numbers)?;
+    Some(numbers)
+}
+
+/// Little-endian numbers of four bytes.
+pub(super) fn floats(bytes: &[u8]) -> Option<Vec<f32>> {
+    let (chunks, rest) = bytes.as_chunks::<4>();
+    rest.is_empty().then(|| {
+        chunks
+            .iter()
+            .map(|chunk| f32::from_le_bytes(*chunk))
+            .collect()
+    })
+}
+
+/// Little-endian numbers of eight bytes.
+pub(super) fn doubles(bytes: &[u8]) -> Option<Vec<f32>> {
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    rest.is_empty().then(|| {
+        chunks
+            .iter()
+            .map(|chunk| f64::from_le_bytes(*chunk) as f32)
+            .collect()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn expected(outputs: &Outputs, images: usize, classes: usize) -> Expected<'_> {
+        Expected {
+            outputs,
+            images,
+            classes: Some(classes),
+            cells: 0,
+        }
+    }
+
     #[test]
     fn answers_of_the_wrong_shape_are_refused() {
+        let outputs = Outputs::default();
         for body in [
             "<html>hello</html>",
             "",
@@ -167,15 +251,66 @@ mod tests {
             r#"{"predictions":[[0.5]]}"#,
             r#"{"predictions":[[0.5],[0.5,0.5]]}"#,
             r#"{"predictions":[[0.5],["x"]]}"#,
+            r#"{"predictions":[[0.5],{"a":[0.5],"b":[0.5]}]}"#,
+            r#"{"predictions":[null,null]}"#,
         ] {
-            assert!(rows(body.as_bytes(), 2, 1, 0).is_err(), "{body}");
+            assert!(
+                rows(body.as_bytes(), expected(&outputs, 2, 1)).is_err(),
+                "{body}"
+            );
         }
     }
 
     #[test]
     fn a_score_that_is_no_number_stays_with_its_image() {
-        let rows = rows(br#"{"predictions":[[NaN],[0.1]]}"#, 2, 1, 0).unwrap();
+        let outputs = Outputs::default();
+        let body = br#"{"predictions":[[NaN],[0.1]]}"#;
+        let rows = rows(body, expected(&outputs, 2, 1)).unwrap();
         assert!(rows[0].outputs[0].is_nan());
         assert_eq!(rows[1].outputs, [0.1]);
+    }
+
+    #[test]
+    fn an_output_is_found_by_its_name_or_stands_alone() {
+        let named = Outputs {
+            scores: Some("p".into()),
+            attribution: None,
+        };
+        for (body, outputs) in [
+            (r#"{"predictions":[{"q":[9],"p":[0.5]}]}"#, &named),
+            (r#"{"predictions":[[0.5]]}"#, &named),
+            (r#"{"predictions":[0.5]}"#, &named),
+            (r#"{"predictions":[{"q":[0.5]}]}"#, &Outputs::default()),
+        ] {
+            let rows = rows(body.as_bytes(), expected(outputs, 1, 1)).unwrap();
+            assert_eq!(rows[0].outputs, [0.5], "{body}");
+        }
+    }
+
+    #[test]
+    fn tensors_of_the_wrong_shape_are_refused() {
+        let outputs = Outputs::default();
+        let check = |shape: &[i64], values: &[f32]| {
+            let tensor = Tensor {
+                name: "p".into(),
+                shape: shape.to_vec(),
+                values: values.to_vec(),
+            };
+            rows_of(&[tensor], expected(&outputs, 2, 1))
+        };
+        assert_eq!(check(&[2], &[0.1, 0.2]).unwrap()[1].outputs, [0.2]);
+        assert_eq!(check(&[2, 1], &[0.1, 0.2]).unwrap()[0].outputs, [0.1]);
+        for (shape, values) in [
+            (&[1, 1][..], &[0.1][..]),
+            (&[2, 2], &[0.1, 0.2, 0.3, 0.4]),
+            (&[2, 1], &[0.1]),
+            (&[2, -1], &[0.1, 0.2]),
+            (&[], &[0.1]),
+            (&[2, 0], &[]),
+            (&[2, i64::MAX, 4], &[0.1]),
+        ] {
+            assert!(check(shape, values).is_err(), "{shape:?}");
+        }
+        assert!(rows_of(&[], expected(&outputs, 2, 1)).is_err());
     }
 }

@@ -1,27 +1,59 @@
-//! Servers: one request, and which server gets the next.
+//! One server: what it was found to serve, and one request to it.
 
 use std::{
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    borrow::Cow,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
-use reqwest::{Client, Response, StatusCode, header};
+use bytes::Bytes;
+use reqwest::Client;
+use tonic::transport::Channel;
 
-use super::answer::{self, Described, Row};
-use crate::predict::PredictError;
+use super::{
+    RemoteSettings,
+    answer::{Expected, Row},
+    described::{Described, InputForm, Refusal},
+    grpc,
+    place::{Place, Protocol},
+    rest, v2, v2_grpc,
+};
+use crate::{
+    image::{self, RGB_BYTES},
+    predict::PredictError,
+    wire::{
+        inference::grpc_inference_service_client::GrpcInferenceServiceClient,
+        tensorflow::serving::prediction_service_client::PredictionServiceClient,
+    },
+};
 
 /// The largest answer that is read.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
-/// The longest that a server is left alone.
-const REST_MAX: Duration = Duration::from_secs(10);
+pub(super) const ANSWER_BYTES_MAX: usize = 64 << 20;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// One server's model, at the version found at the start.
+/// One model at one server.
 #[derive(Debug)]
 pub(super) struct Endpoint {
-    /// As given.
-    url: String,
-    predict: String,
+    place: Place,
+    wire: Wire,
+    known: Mutex<Arc<Known>>,
+}
+
+/// What an endpoint has shown of its model.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub described: Described,
+    /// Its outputs for the built-in tiles, one row after the other.
+    pub answers: Vec<f32>,
+}
+
+/// The connection, by protocol.
+#[derive(Clone, Debug)]
+enum Wire {
+    Rest(Client),
+    Grpc(PredictionServiceClient<Channel>),
+    V2(Client),
+    V2Grpc(GrpcInferenceServiceClient<Channel>),
 }
 
 /// What became of a request.
@@ -30,6 +62,10 @@ pub(super) enum Reply {
     Rows(Vec<Row>),
     /// The server says that the images are at fault.
     BadBatch {
+        reason: String,
+    },
+    /// The version that was asked for is not served any more.
+    Gone {
         reason: String,
     },
     /// No server would say otherwise.
@@ -41,305 +77,234 @@ pub(super) enum Reply {
         reason: String,
         wait: Option<Duration>,
     },
-    /// The server does not work.
-    Broken {
+    /// The server answered that it failed, or answered nonsense.
+    Failed {
+        reason: String,
+    },
+    /// Nothing came.
+    Silent {
         reason: String,
     },
 }
 
+/// Images on their way to a server.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Images<'a> {
+    Encoded(&'a [Bytes]),
+    /// [`RGB_BYTES`] each.
+    Rgb8(&'a [u8]),
+}
+
+impl<'a> Images<'a> {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Encoded(images) => images.len(),
+            Self::Rgb8(pixels) => pixels.len() / RGB_BYTES,
+        }
+    }
+
+    /// The first half and the rest.
+    pub(super) fn halves(self) -> (Self, Self) {
+        let half = self.len() / 2;
+        match self {
+            Self::Encoded(images) => {
+                let (left, right) = images.split_at(half);
+                (Self::Encoded(left), Self::Encoded(right))
+            }
+            Self::Rgb8(pixels) => {
+                let (left, right) = pixels.split_at(half * RGB_BYTES);
+                (Self::Rgb8(left), Self::Rgb8(right))
+            }
+        }
+    }
+
+    /// Encoded images, without copying those that are.
+    pub(super) fn encoded(&self) -> Cow<'a, [Bytes]> {
+        match self {
+            Self::Encoded(images) => Cow::Borrowed(images),
+            Self::Rgb8(pixels) => pixels
+                .chunks_exact(RGB_BYTES)
+                .map(|tile| image::encode_png(tile).into())
+                .collect(),
+        }
+    }
+
+    /// All images' pixels, one after the other; the error names the image that has none.
+    pub(super) fn pixels(&self) -> Result<Bytes, String> {
+        match self {
+            Self::Rgb8(pixels) => Ok(Bytes::copy_from_slice(pixels)),
+            Self::Encoded(images) => {
+                let mut pixels = vec![0; images.len() * RGB_BYTES];
+                for (position, (payload, slot)) in images
+                    .iter()
+                    .zip(pixels.chunks_exact_mut(RGB_BYTES))
+                    .enumerate()
+                {
+                    image::decode(payload, slot)
+                        .map_err(|error| format!("image {position}: {}", error.reason()))?;
+                }
+                Ok(pixels.into())
+            }
+        }
+    }
+}
+
 impl Endpoint {
-    /// Finds out what is served at a URL.
-    pub(super) async fn find(
-        client: &Client,
-        url: &str,
-    ) -> Result<(Self, Described), PredictError> {
-        let server = |reason: String| PredictError::Server {
-            url: url.to_owned(),
+    /// Finds out what is served at a URL. What it answers to the built-in tiles is not known yet.
+    ///
+    /// Has to be called inside a Tokio runtime.
+    pub(super) async fn find(url: &str, settings: &RemoteSettings) -> Result<Self, PredictError> {
+        let place = Place::parse(url)?;
+        let unfit = |reason: String| PredictError::Server {
+            url: place.shown.clone(),
             reason,
         };
-        let base = url.strip_suffix(":predict").unwrap_or(url);
-        let base = base.trim_end_matches('/');
-        if !base.contains("/v1/models/") {
-            return Err(PredictError::Unusable {
-                model: url.to_owned(),
-                reason: "its URL names no model".into(),
-                hint: Some("expected http://HOST:8501/v1/models/NAME".into()),
-            });
-        }
-        let response = client
-            .get(format!("{base}/metadata"))
-            .send()
-            .await
-            .map_err(|error| server(chain(error)))?;
-        let status = response.status();
-        let body = read(response).await.map_err(server)?;
-        if status != StatusCode::OK {
-            return Err(server(refusal(status, &body)));
-        }
-        let described = answer::describe(&body).map_err(|reason| PredictError::Unusable {
-            model: url.to_owned(),
-            reason,
-            hint: Some(
-                "only `hvmap serve` can be asked so far; package the model and serve it with that"
-                    .into(),
+        let wire = match place.protocol {
+            Protocol::Rest => Wire::Rest(http_client(settings).map_err(unfit)?),
+            Protocol::Grpc => Wire::Grpc(
+                PredictionServiceClient::new(channel(&place, settings).map_err(unfit)?)
+                    .max_decoding_message_size(ANSWER_BYTES_MAX),
             ),
-        })?;
-        let model = match base.find("/versions/") {
-            Some(end) => &base[..end],
-            None => base,
+            Protocol::V2 => Wire::V2(http_client(settings).map_err(unfit)?),
+            Protocol::V2Grpc => Wire::V2Grpc(
+                GrpcInferenceServiceClient::new(channel(&place, settings).map_err(unfit)?)
+                    .max_decoding_message_size(ANSWER_BYTES_MAX),
+            ),
         };
-        let endpoint = Self {
-            url: url.to_owned(),
-            predict: format!("{model}/versions/{}:predict", described.version),
-        };
-        Ok((endpoint, described))
+        let described = wire.describe(&place, settings).await?;
+        Ok(Self {
+            place,
+            wire,
+            known: Mutex::new(Arc::new(Known {
+                described,
+                answers: Vec::new(),
+            })),
+        })
     }
 
+    /// For people.
     pub(super) fn url(&self) -> &str {
-        &self.url
+        &self.place.shown
     }
 
-    /// Asks for so many images' predictions.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub(super) fn known(&self) -> Arc<Known> {
+        Arc::clone(&self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Goes on with what was found.
+    pub(super) fn adopt(&self, known: Known) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
+    }
+
+    /// Asks again what is served.
+    pub(super) async fn describe(
+        &self,
+        settings: &RemoteSettings,
+    ) -> Result<Described, PredictError> {
+        self.wire.describe(&self.place, settings).await
+    }
+
+    /// Asks for the images' predictions, of the model as described.
     pub(super) async fn predict(
         &self,
-        client: &Client,
-        body: Bytes,
-        images: usize,
-        classes: usize,
+        described: &Described,
+        images: Images<'_>,
+        classes: Option<usize>,
         cells: usize,
     ) -> Reply {
-        let request = client
-            .post(&self.predict)
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body);
-        let response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => {
-                return Reply::Broken {
-                    reason: chain(error),
-                };
+        let expected = Expected {
+            outputs: &described.outputs,
+            images: images.len(),
+            classes,
+            cells,
+        };
+        match &self.wire {
+            Wire::Rest(client) => {
+                rest::predict(client, &self.place, described, images, expected).await
             }
-        };
-        let status = response.status();
-        let wait = response
-            .headers()
-            .get(header::RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.parse().ok())
-            .map(Duration::from_secs);
-        let body = match read(response).await {
-            Ok(body) => body,
-            Err(reason) => return Reply::Broken { reason },
-        };
-        match status {
-            StatusCode::OK => match answer::rows(&body, images, classes, cells) {
-                Ok(rows) => Reply::Rows(rows),
-                Err(reason) => Reply::Broken { reason },
-            },
-            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Reply::BadBatch {
-                reason: refusal(status, &body),
-            },
-            StatusCode::TOO_MANY_REQUESTS
-            | StatusCode::REQUEST_TIMEOUT
-            | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::GATEWAY_TIMEOUT => Reply::Busy {
-                reason: refusal(status, &body),
-                wait,
-            },
-            status if status.is_server_error() => Reply::Broken {
-                reason: refusal(status, &body),
-            },
-            status => Reply::Refused {
-                reason: refusal(status, &body),
-            },
+            Wire::Grpc(client) => {
+                grpc::predict(client.clone(), &self.place, described, images, expected).await
+            }
+            Wire::V2(client) => v2::predict(client, &self.place, described, images, expected).await,
+            Wire::V2Grpc(client) => {
+                v2_grpc::predict(client.clone(), &self.place, described, images, expected).await
+            }
         }
     }
 }
 
-async fn read(mut response: Response) -> Result<Bytes, String> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(chain)? {
-        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-            return Err(format!(
-                "its answer is larger than {} MiB",
-                ANSWER_BYTES_MAX >> 20
-            ));
+impl Wire {
+    async fn describe(
+        &self,
+        place: &Place,
+        settings: &RemoteSettings,
+    ) -> Result<Described, PredictError> {
+        match self {
+            Self::Rest(client) => rest::describe(client, place, settings).await,
+            Self::Grpc(client) => grpc::describe(client.clone(), place, settings).await,
+            Self::V2(client) => v2::describe(client, place, settings).await,
+            Self::V2Grpc(client) => v2_grpc::describe(client.clone(), place, settings).await,
         }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
-}
-
-/// A status with the server's own words, if it has any.
-fn refusal(status: StatusCode, body: &[u8]) -> String {
-    let error = serde_json::from_slice::<serde_json::Value>(body)
-        .ok()
-        .and_then(|json| json["error"].as_str().map(str::to_owned));
-    match error {
-        Some(error) => format!("status {}: {error}", status.as_u16()),
-        None => format!("status {}", status.as_u16()),
     }
 }
 
-fn chain(error: reqwest::Error) -> String {
-    let error = error.without_url();
+impl Place {
+    pub(super) fn server(&self, reason: impl Into<String>) -> PredictError {
+        PredictError::Server {
+            url: self.shown.clone(),
+            reason: reason.into(),
+        }
+    }
+
+    pub(super) fn unusable(&self, (reason, hint): Refusal) -> PredictError {
+        PredictError::Unusable {
+            model: self.shown.clone(),
+            reason,
+            hint: (!hint.is_empty()).then_some(hint),
+        }
+    }
+}
+
+impl InputForm {
+    /// Whether pixels would be sent as they are.
+    pub(super) fn is_pixels(self) -> bool {
+        self == Self::Pixels
+    }
+}
+
+fn http_client(settings: &RemoteSettings) -> Result<Client, String> {
+    Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(settings.request_timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+/// Connects at the first request, and again after a failure.
+fn channel(place: &Place, settings: &RemoteSettings) -> Result<Channel, String> {
+    let endpoint = tonic::transport::Endpoint::from_shared(place.base.clone())
+        .map_err(|error| error.to_string())?
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(settings.request_timeout);
+    Ok(endpoint.connect_lazy())
+}
+
+/// An error and its causes on one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
+    let mut source = error.source();
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
         source = cause.source();
     }
     text
-}
-
-/// The servers, each with what it bears.
-#[derive(Debug)]
-pub(super) struct Pool {
-    endpoints: Vec<Endpoint>,
-    loads: Mutex<Vec<Load>>,
-    changed: Condvar,
-    requests_max: f64,
-}
-
-#[derive(Debug)]
-struct Load {
-    in_flight: usize,
-    /// Requests that it bears at once: one more after each round of answers, half when it is busy.
-    limit: f64,
-    rests_until: Option<Instant>,
-    /// Failures in a row.
-    failures: u32,
-    reason: String,
-}
-
-impl Pool {
-    pub(super) fn new(endpoints: Vec<Endpoint>, requests_max: usize) -> Self {
-        let loads = endpoints
-            .iter()
-            .map(|_| Load {
-                in_flight: 0,
-                limit: 2.0,
-                rests_until: None,
-                failures: 0,
-                reason: String::new(),
-            })
-            .collect();
-        Self {
-            endpoints,
-            loads: Mutex::new(loads),
-            changed: Condvar::new(),
-            requests_max: requests_max as f64,
-        }
-    }
-
-    pub(super) fn endpoints(&self) -> &[Endpoint] {
-        &self.endpoints
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Load>> {
-        // No panic happens while it is held.
-        self.loads.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for a server with room, the one with the fewest requests open first.
-    pub(super) fn lease(&self, deadline: Instant) -> Result<Lease<'_>, PredictError> {
-        let mut loads = self.lock();
-        loop {
-            let now = Instant::now();
-            let free = loads
-                .iter()
-                .enumerate()
-                .filter(|(_, load)| {
-                    load.rests_until.is_none_or(|until| until <= now)
-                        // One request finds out whether a server is back.
-                        && (load.in_flight as f64) < if load.failures > 0 { 1.0 } else { load.limit }
-                })
-                .min_by_key(|(_, load)| load.in_flight)
-                .map(|(position, _)| position);
-            if let Some(position) = free {
-                loads[position].in_flight += 1;
-                return Ok(Lease {
-                    pool: self,
-                    position,
-                    returns: loads[position].failures > 0,
-                });
-            }
-            if now >= deadline {
-                let urls: Vec<&str> = self.endpoints.iter().map(Endpoint::url).collect();
-                let reason = loads
-                    .iter()
-                    .map(|load| load.reason.as_str())
-                    .find(|reason| !reason.is_empty())
-                    .unwrap_or("no answer");
-                return Err(PredictError::Server {
-                    url: urls.join(", "),
-                    reason: reason.to_owned(),
-                });
-            }
-            let wake = loads
-                .iter()
-                .filter_map(|load| load.rests_until)
-                .filter(|until| *until > now)
-                .chain([deadline])
-                .min()
-                .unwrap_or(deadline);
-            loads = self
-                .changed
-                .wait_timeout(loads, wake - now)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
-    }
-}
-
-/// Leave for one request; dropping it without a verdict counts as an answer.
-pub(super) struct Lease<'a> {
-    pool: &'a Pool,
-    position: usize,
-    returns: bool,
-}
-
-impl Lease<'_> {
-    pub(super) fn endpoint(&self) -> &Endpoint {
-        &self.pool.endpoints[self.position]
-    }
-
-    /// Whether the server failed the last time.
-    pub(super) fn returns(&self) -> bool {
-        self.returns
-    }
-
-    pub(super) fn answered(self) {
-        let mut loads = self.pool.lock();
-        let load = &mut loads[self.position];
-        load.failures = 0;
-        load.limit = (load.limit + 1.0 / load.limit).min(self.pool.requests_max);
-    }
-
-    pub(super) fn busy(self, reason: String, wait: Option<Duration>) {
-        let mut loads = self.pool.lock();
-        let load = &mut loads[self.position];
-        load.limit = (load.limit / 2.0).max(1.0);
-        load.reason = reason;
-        let wait = wait.unwrap_or(Duration::from_millis(500)).min(REST_MAX);
-        load.rests_until = Some(Instant::now() + wait);
-    }
-
-    pub(super) fn broken(self, reason: String) {
-        let url = self.endpoint().url();
-        tracing::warn!("the model server {url} failed: {reason}");
-        let mut loads = self.pool.lock();
-        let load = &mut loads[self.position];
-        load.failures += 1;
-        load.limit = 2.0;
-        load.reason = reason;
-        let rest = Duration::from_millis(250 << load.failures.min(6)).min(REST_MAX);
-        load.rests_until = Some(Instant::now() + rest);
-    }
-}
-
-impl Drop for Lease<'_> {
-    fn drop(&mut self) {
-        self.pool.lock()[self.position].in_flight -= 1;
-        self.pool.changed.notify_all();
-    }
 }

@@ -1,25 +1,31 @@
-//! Models that servers run: `hvmap serve`, over TF Serving's REST interface.
+//! Models that servers run, over TF Serving's REST and gRPC interfaces and KServe's.
 //!
 //! In: URLs of one model at one or more servers, then batches of encoded images, sent as they are.
-//! Out: the scores that the embedded session would give. Never: a guess about what outputs mean,
-//! servers that do not hold the same model, or another version than the one found at the start.
+//! Out: the scores that the embedded session would give. Never: a guess about what a model takes or
+//! what its outputs mean (servers that do not say it need flags), servers that do not hold the same
+//! model, or another version than the one found at the start.
 
 mod answer;
+mod described;
 mod endpoint;
+mod grpc;
+mod identity;
+mod place;
+mod pool;
+mod rest;
+mod v2;
+mod v2_grpc;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use endpoint::{Endpoint, Pool, Reply};
-use reqwest::Client;
+use endpoint::{Endpoint, Images, Known, Reply};
+pub use place::is_server;
+use pool::Pool;
 
 use super::{
     Batch, Classifier, ImageForm, Model, ModelInfo, PredictError, Predictions,
-    onnx::{Activation, ScoreRule, built_in_tiles},
+    onnx::{AdaptationFlags, ScoreRule, built_in_tiles},
 };
 use crate::image::{RGB_BYTES, encode_png};
 
@@ -27,11 +33,35 @@ use crate::image::{RGB_BYTES, encode_png};
 const BATCH_SIZE: usize = 32;
 /// Requests waiting for each server at most.
 const REQUESTS_PER_ENDPOINT: usize = 8;
-/// How long a batch looks for a server that answers.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// A server gives up after 30 s; this leaves it time to say so.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(40);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a server that works may fail on the same images before they are given up.
+const FAILURES_PER_BATCH_MAX: usize = 3;
+
+/// How to ask servers. The default suits `hvmap serve`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RemoteSettings {
+    /// What the outputs mean, where the servers do not say it.
+    pub adaptation: AdaptationFlags,
+    /// The input that takes images, where the servers do not say it or have several.
+    pub input_key: Option<String>,
+    /// Go on with another model where a server swaps its own during a run.
+    pub allow_model_change: bool,
+    /// How long no server may answer before a run stops.
+    pub patience: Duration,
+    /// How long one request may take. Servers give up after 30 s; this leaves them time to say so.
+    pub request_timeout: Duration,
+}
+
+impl Default for RemoteSettings {
+    fn default() -> Self {
+        Self {
+            adaptation: AdaptationFlags::default(),
+            input_key: None,
+            allow_model_change: false,
+            patience: Duration::from_secs(60),
+            request_timeout: Duration::from_secs(40),
+        }
+    }
+}
 
 /// One model at one or more servers.
 #[derive(Debug)]
@@ -41,22 +71,24 @@ pub struct RemoteModel {
 
 #[derive(Debug)]
 struct Shared {
+    settings: RemoteSettings,
     info: ModelInfo,
     rule: ScoreRule,
     /// Height times width of the attribution grid; 0 without one.
     cells: usize,
+    form: ImageForm,
+    trial: Vec<Bytes>,
     pool: Pool,
-    client: Client,
     runtime: tokio::runtime::Runtime,
 }
 
 impl RemoteModel {
-    /// Asks every server what it serves, compares, and tries each out.
+    /// Asks every server what it serves, tries each out on the built-in tiles, and compares.
     ///
     /// # Errors
-    /// When a URL is malformed, a server does not answer or does not say what its outputs mean, or
-    /// servers disagree.
-    pub fn connect(urls: &[String]) -> Result<Self, PredictError> {
+    /// When a URL is malformed, a server does not answer, neither servers nor flags say what the
+    /// outputs mean, or servers disagree.
+    pub fn connect(urls: &[String], settings: &RemoteSettings) -> Result<Self, PredictError> {
         // Installed by the program already, but not where the library is used alone.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let server = |reason: String| PredictError::Server {
@@ -69,75 +101,82 @@ impl RemoteModel {
             .enable_all()
             .build()
             .map_err(|error| server(error.to_string()))?;
-        let client = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .map_err(|error| server(error.to_string()))?;
-        let mut first: Option<(answer::Described, &String)> = None;
-        let mut endpoints = Vec::new();
-        for url in urls {
-            let (endpoint, described) = runtime.block_on(Endpoint::find(&client, url))?;
-            match &first {
-                Some((known, known_url)) if known.info.checksum != described.info.checksum => {
-                    return Err(PredictError::Unusable {
-                        model: url.clone(),
-                        reason: format!(
-                            "it serves another model than {known_url}: {} there, {} here",
-                            known.info.checksum, described.info.checksum
-                        ),
-                        hint: Some("servers of one run must serve the same file".into()),
-                    });
-                }
-                Some(_) => {}
-                None => first = Some((described, url)),
-            }
-            endpoints.push(endpoint);
-        }
-        let Some((described, _)) = first else {
-            return Err(server("no URL was given".into()));
-        };
-        let cells = described
-            .info
-            .attribution
-            .as_ref()
-            .map_or(0, |map| map.columns_px.len() * map.rows_px.len());
-        let shared = Shared {
-            info: described.info,
-            rule: ScoreRule {
-                activation: Activation::None,
-                positives: described.positives,
-                combine: described.combine,
-            },
-            cells,
-            pool: Pool::new(endpoints, REQUESTS_PER_ENDPOINT),
-            client,
-            runtime,
-        };
-        let tiles: Vec<Bytes> = built_in_tiles()
+        let trial: Vec<Bytes> = built_in_tiles()
             .chunks(RGB_BYTES)
             .map(|tile| encode_png(tile).into())
             .collect();
-        let body = request_body(&tiles, cells > 0);
-        for endpoint in shared.pool.endpoints() {
-            match shared.send(endpoint, body.clone(), tiles.len()) {
-                Reply::Rows(_) => {}
-                Reply::Busy { reason, .. }
-                | Reply::Broken { reason }
-                | Reply::Refused { reason }
-                | Reply::BadBatch { reason } => {
-                    return Err(PredictError::Server {
-                        url: endpoint.url().to_owned(),
-                        reason,
-                    });
-                }
-            }
+        let mut endpoints = Vec::new();
+        for url in urls {
+            let endpoint = runtime.block_on(Endpoint::find(url, settings))?;
+            let described = endpoint.known().described.clone();
+            let classes = described.facts.as_ref().map(|facts| facts.classes.len());
+            let answers = runtime
+                .block_on(identity::answers(&endpoint, &described, &trial, classes))
+                .map_err(|reason| endpoint.place().server(reason))?;
+            endpoint.adopt(Known { described, answers });
+            endpoints.push(endpoint);
         }
+        let (info, rule) = identity::agree(&endpoints, settings)?;
+        let all_take_pixels = endpoints
+            .iter()
+            .all(|endpoint| endpoint.known().described.input.form.is_pixels());
         Ok(Self {
-            shared: Arc::new(shared),
+            shared: Arc::new(Shared {
+                settings: settings.clone(),
+                cells: identity::cells(info.attribution.as_ref()),
+                info,
+                rule,
+                form: if all_take_pixels {
+                    ImageForm::Rgb8
+                } else {
+                    ImageForm::Encoded
+                },
+                trial,
+                pool: Pool::new(endpoints, REQUESTS_PER_ENDPOINT, settings.patience),
+                runtime,
+            }),
         })
+    }
+}
+
+/// What one server was found to serve, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Served {
+    pub url: String,
+    pub version: Option<String>,
+    /// The input that takes images.
+    pub input: String,
+    /// What goes into it.
+    pub takes: &'static str,
+    /// The outputs that are read; none where the server does not name them.
+    pub outputs: Vec<String>,
+}
+
+impl RemoteModel {
+    /// The servers as they were found, in the order of their URLs.
+    #[must_use]
+    pub fn served(&self) -> Vec<Served> {
+        let endpoints = self.shared.pool.endpoints().iter();
+        endpoints
+            .map(|endpoint| {
+                let described = endpoint.known().described.clone();
+                let outputs = described.outputs;
+                Served {
+                    url: endpoint.url().to_owned(),
+                    version: described.version,
+                    takes: if described.input.form.is_pixels() {
+                        "pixels"
+                    } else {
+                        "encoded images"
+                    },
+                    input: described.input.key,
+                    outputs: [outputs.scores, outputs.attribution]
+                        .into_iter()
+                        .flatten()
+                        .collect(),
+                }
+            })
+            .collect()
     }
 }
 
@@ -163,7 +202,7 @@ struct RemoteClassifier {
 
 impl Classifier for RemoteClassifier {
     fn form(&self) -> ImageForm {
-        ImageForm::Encoded
+        self.shared.form
     }
 
     fn batch_size_max(&self) -> usize {
@@ -171,15 +210,13 @@ impl Classifier for RemoteClassifier {
     }
 
     fn classify(&mut self, batch: Batch<'_>, out: &mut Predictions) -> Result<(), PredictError> {
-        let Batch::Encoded(images) = batch else {
-            return Err(PredictError::WrongBatch {
-                got: "pixels".into(),
-                expected: "encoded images".into(),
-            });
-        };
         out.scores.clear();
         out.attribution.clear();
         out.outputs.clear();
+        let images = match batch {
+            Batch::Encoded(images) => Images::Encoded(images),
+            Batch::Rgb8(pixels) => Images::Rgb8(pixels),
+        };
         self.shared.classify(images, out)
     }
 }
@@ -187,34 +224,23 @@ impl Classifier for RemoteClassifier {
 impl Shared {
     /// Classifies images at whichever server answers. A batch that a server calls bad is halved
     /// until the image at fault stands alone, without a score.
-    fn classify(&self, images: &[Bytes], out: &mut Predictions) -> Result<(), PredictError> {
-        let body = request_body(images, self.cells > 0);
-        let deadline = Instant::now() + PATIENCE;
+    fn classify(&self, images: Images<'_>, out: &mut Predictions) -> Result<(), PredictError> {
+        let mut failures = 0;
         loop {
-            let lease = self.pool.lease(deadline)?;
+            let mut lease = self.pool.lease()?;
+            let endpoint = lease.endpoint();
+            let url = endpoint.url().to_owned();
             if lease.returns() {
-                let found = self
-                    .runtime
-                    .block_on(Endpoint::find(&self.client, lease.endpoint().url()));
-                match found {
-                    Ok((_, described)) if described.info.checksum != self.info.checksum => {
-                        return Err(PredictError::Unusable {
-                            model: lease.endpoint().url().to_owned(),
-                            reason: format!(
-                                "it came back with another model: {} instead of {}",
-                                described.info.checksum, self.info.checksum
-                            ),
-                            hint: None,
-                        });
-                    }
-                    Ok(_) => {}
-                    Err(error) => {
-                        lease.broken(error.to_string());
+                match self.identify_again(endpoint) {
+                    Ok(()) => lease.proved(),
+                    Err(PredictError::Server { reason, .. }) => {
+                        lease.broken(reason);
                         continue;
                     }
+                    Err(error) => return Err(error),
                 }
             }
-            match self.send(lease.endpoint(), body.clone(), images.len()) {
+            match self.send(lease.endpoint(), images) {
                 Reply::Rows(rows) => {
                     lease.answered();
                     for row in rows {
@@ -227,59 +253,61 @@ impl Shared {
                 Reply::BadBatch { reason } => {
                     lease.answered();
                     if images.len() == 1 {
-                        tracing::debug!("a server refused an image: {reason}");
-                        out.scores.push(f32::NAN);
-                        out.outputs
-                            .extend(std::iter::repeat_n(f32::NAN, self.info.classes.len()));
-                        out.attribution
-                            .extend(std::iter::repeat_n(f32::NAN, self.cells));
+                        tracing::debug!("{url} refused an image: {reason}");
+                        self.score_nothing(out);
                         return Ok(());
                     }
-                    let (left, right) = images.split_at(images.len() / 2);
+                    let (left, right) = images.halves();
                     self.classify(left, out)?;
                     return self.classify(right, out);
                 }
-                Reply::Refused { reason } => {
-                    let url = lease.endpoint().url().to_owned();
-                    lease.answered();
-                    return Err(PredictError::Server { url, reason });
-                }
+                Reply::Gone { reason } => match self.identify_again(lease.endpoint()) {
+                    // The same model under another version's number.
+                    Ok(()) if failures < FAILURES_PER_BATCH_MAX => failures += 1,
+                    Ok(()) => return Err(PredictError::Server { url, reason }),
+                    Err(PredictError::Server { reason, .. }) => lease.broken(reason),
+                    Err(error) => return Err(error),
+                },
+                Reply::Refused { reason } => return Err(PredictError::Server { url, reason }),
                 Reply::Busy { reason, wait } => lease.busy(reason, wait),
-                Reply::Broken { reason } => lease.broken(reason),
+                Reply::Silent { reason } => lease.broken(reason),
+                Reply::Failed { reason } => {
+                    lease.broken(reason.clone());
+                    failures += 1;
+                    // By now the server has shown with other images that it works.
+                    if failures == FAILURES_PER_BATCH_MAX {
+                        return Err(PredictError::ImagesFailed { url, reason });
+                    }
+                }
             }
         }
     }
 
-    fn send(&self, endpoint: &Endpoint, body: Bytes, images: usize) -> Reply {
-        self.runtime.block_on(endpoint.predict(
-            &self.client,
-            body,
-            images,
-            self.info.classes.len(),
-            self.cells,
-        ))
+    fn score_nothing(&self, out: &mut Predictions) {
+        out.scores.push(f32::NAN);
+        out.outputs
+            .extend(std::iter::repeat_n(f32::NAN, self.info.classes.len()));
+        out.attribution
+            .extend(std::iter::repeat_n(f32::NAN, self.cells));
     }
-}
 
-/// The row form. Base64 needs no escaping.
-fn request_body(images: &[Bytes], localize: bool) -> Bytes {
-    let size = images.iter().map(|image| image.len() * 4 / 3 + 40).sum();
-    let mut body = String::with_capacity(size);
-    body.push_str("{\"signature_name\":\"");
-    body.push_str(if localize {
-        "localize"
-    } else {
-        "serving_default"
-    });
-    body.push_str("\",\"instances\":[");
-    for (position, image) in images.iter().enumerate() {
-        if position > 0 {
-            body.push(',');
-        }
-        body.push_str("{\"image_bytes\":{\"b64\":\"");
-        BASE64_STANDARD.encode_string(image, &mut body);
-        body.push_str("\"}}");
+    fn send(&self, endpoint: &Endpoint, images: Images<'_>) -> Reply {
+        let known = endpoint.known();
+        let classes = Some(self.info.classes.len());
+        let asked = endpoint.predict(&known.described, images, classes, self.cells);
+        self.runtime.block_on(asked)
     }
-    body.push_str("]}");
-    body.into()
+
+    /// Holds a server that failed, or lost its version, against what it served at the start.
+    fn identify_again(&self, endpoint: &Endpoint) -> Result<(), PredictError> {
+        let classes = self.info.classes.len();
+        let found = self.runtime.block_on(identity::again(
+            endpoint,
+            &self.settings,
+            &self.trial,
+            classes,
+        ))?;
+        endpoint.adopt(found);
+        Ok(())
+    }
 }

@@ -1,0 +1,403 @@
+//! What a server says of its model: the input to fill, the outputs to read and, from `hvmap serve`,
+//! what the outputs mean.
+
+use serde_json::Value;
+
+use crate::{
+    image::RGB_BYTES,
+    predict::{AttributionMap, ModelInfo, onnx::Combine},
+    tiles::TILE_SIZE_PX,
+};
+
+/// A reason in one clause, and the flags or steps that help.
+pub(super) type Refusal = (String, String);
+
+/// What the elements of a tensor are, as far as it matters here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Element {
+    /// `DT_STRING` or `BYTES`: encoded images.
+    Bytes,
+    /// `DT_UINT8` or `UINT8`: pixels.
+    Uint8,
+    /// Under the protocol's own name.
+    Other(String),
+}
+
+/// What `hvmap serve` calls encoded images.
+const HVMAP_INPUT: &str = "image_bytes";
+
+impl Element {
+    /// From the name that TF Serving or KServe v2 gives it.
+    pub(super) fn named(name: &str) -> Self {
+        match name {
+            "DT_STRING" | "BYTES" => Self::Bytes,
+            "DT_UINT8" | "UINT8" => Self::Uint8,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
+/// An input or an output as a server describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Port {
+    pub name: String,
+    pub element: Element,
+    /// Sizes, -1 where any will do; `None` when even their number is unknown.
+    pub shape: Option<Vec<i64>>,
+}
+
+/// What a server takes and answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Signature {
+    pub inputs: Vec<Port>,
+    pub outputs: Vec<Port>,
+}
+
+/// The input that images are sent under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Input {
+    pub key: String,
+    pub form: InputForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InputForm {
+    /// Encoded images, `[n]` or, where the server wants it so, `[n, 1]`.
+    Encoded { column: bool },
+    /// `[n, 256, 256, 3]` bytes.
+    Pixels,
+}
+
+impl InputForm {
+    /// The tensor's shape for so many images.
+    pub(super) fn shape(self, images: usize) -> Vec<i64> {
+        let images = images as i64;
+        let size = i64::from(TILE_SIZE_PX);
+        match self {
+            Self::Encoded { column: false } => vec![images],
+            Self::Encoded { column: true } => vec![images, 1],
+            Self::Pixels => vec![images, size, size, (RGB_BYTES as i64) / size / size],
+        }
+    }
+}
+
+/// The outputs that are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Outputs {
+    /// `None` where the server does not name its outputs: then it has to answer one.
+    pub scores: Option<String>,
+    pub attribution: Option<String>,
+}
+
+/// What `hvmap serve` says beyond its protocol.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Facts {
+    /// SHA-256 of the model's file.
+    pub checksum: String,
+    pub engine: String,
+    pub classes: Vec<String>,
+    /// Columns; none where the packager was not told.
+    pub positives: Vec<usize>,
+    pub combine: Combine,
+    pub threshold: Option<f32>,
+    pub precision: Option<String>,
+    pub trained_on_synthetic: bool,
+    pub attribution: Option<AttributionMap>,
+}
+
+/// One server's model.
+#[derive(Clone, Debug)]
+pub(super) struct Described {
+    /// The version that answers, where the server says so.
+    pub version: Option<String>,
+    pub input: Input,
+    pub outputs: Outputs,
+    pub facts: Option<Facts>,
+    /// What runs it, as far as the server tells.
+    pub engine: String,
+}
+
+impl Facts {
+    /// The facts in JSON, as `hvmap serve` writes them; the error says what is missing.
+    pub(super) fn read(facts: &Value) -> Result<Self, String> {
+        let text = |key: &str| {
+            facts[key]
+                .as_str()
+                .map(str::to_owned)
+                .ok_or_else(|| format!("its metadata lacks {key}"))
+        };
+        let names = |key: &str| -> Result<Vec<String>, String> {
+            facts[key]
+                .as_array()
+                .and_then(|list| list.iter().map(|n| n.as_str().map(str::to_owned)).collect())
+                .ok_or_else(|| format!("its metadata lacks {key}"))
+        };
+        let classes = names("classes")?;
+        let positives = names("positives")?
+            .iter()
+            .map(|name| classes.iter().position(|class| class == name))
+            .collect::<Option<Vec<usize>>>()
+            .ok_or("its positives are not among its classes")?;
+        let attribution = match (
+            &facts["attribution_columns_px"],
+            &facts["attribution_rows_px"],
+        ) {
+            (Value::Null, Value::Null) => None,
+            (columns, rows) => Some(AttributionMap {
+                columns_px: pixels(columns).ok_or("its attribution_columns_px are no numbers")?,
+                rows_px: pixels(rows).ok_or("its attribution_rows_px are no numbers")?,
+            }),
+        };
+        Ok(Self {
+            checksum: text("checksum")?,
+            engine: text("engine")?,
+            combine: text("combine")?
+                .parse()
+                .map_err(|_| "its metadata's combine is neither sum nor largest".to_owned())?,
+            threshold: facts["threshold"].as_f64().map(|number| number as f32),
+            precision: facts["precision"].as_str().map(str::to_owned),
+            trained_on_synthetic: facts["trained_on_synthetic"]
+                .as_bool()
+                .ok_or("its metadata lacks trained_on_synthetic")?,
+            attribution,
+            classes,
+            positives,
+        })
+    }
+
+    /// The model as the run knows it.
+    pub(super) fn info(&self, name: String, engine: String) -> ModelInfo {
+        ModelInfo {
+            name,
+            checksum: self.checksum.clone(),
+            engine,
+            classes: self.classes.clone(),
+            positives: self
+                .positives
+                .iter()
+                .map(|&column| self.classes[column].clone())
+                .collect(),
+            default_threshold: self.threshold,
+            precision: self.precision.clone(),
+            adaptation: None,
+            trained_on_synthetic: self.trained_on_synthetic,
+            attribution: self.attribution.clone(),
+        }
+    }
+}
+
+fn pixels(value: &Value) -> Option<Vec<f32>> {
+    value
+        .as_array()?
+        .iter()
+        .map(|number| number.as_f64().map(|number| number as f32))
+        .collect()
+}
+
+impl Signature {
+    /// The input to fill: the one named, else the only one. A guess among several would send
+    /// images to whatever stands first; of `hvmap serve` it is known that either of its two will do.
+    pub(super) fn input(&self, key: Option<&str>, facts: Option<&Facts>) -> Result<Input, Refusal> {
+        let names = || list(&self.inputs);
+        let key = key.or(facts.map(|_| HVMAP_INPUT));
+        let port = match (key, self.inputs.as_slice()) {
+            // A server that names no inputs takes encoded images under the key that was told.
+            (Some(key), []) => {
+                return Ok(Input {
+                    key: key.to_owned(),
+                    form: InputForm::Encoded { column: false },
+                });
+            }
+            (Some(key), inputs) => {
+                inputs.iter().find(|port| port.name == key).ok_or_else(|| {
+                    (
+                        format!("it has no input {key:?}"),
+                        format!("--input-key with one of {}", names()),
+                    )
+                })?
+            }
+            (None, [port]) => port,
+            (None, []) => {
+                return Err((
+                    "its metadata names no input".into(),
+                    "--input-key KEY says what its input is called".into(),
+                ));
+            }
+            (None, _) => {
+                return Err((
+                    format!("it has several inputs: {}", names()),
+                    "--input-key KEY says which of them takes images".into(),
+                ));
+            }
+        };
+        let form = port.form().map_err(|reason| {
+            (
+                format!("its input {} {reason}", port.name),
+                "encoded images (DT_STRING or BYTES, [n]) and pixels (uint8, [n, 256, 256, 3]) \
+                 can be sent; `hvmap serve` takes any model that hvmap-model has packaged"
+                    .into(),
+            )
+        })?;
+        Ok(Input {
+            key: port.name.clone(),
+            form,
+        })
+    }
+
+    /// The outputs to read: the scores under the name given, or as the only one.
+    pub(super) fn outputs(
+        &self,
+        named: Option<&str>,
+        facts: Option<&Facts>,
+    ) -> Result<Outputs, Refusal> {
+        let names = || list(&self.outputs);
+        let has = |name: &str| self.outputs.iter().any(|port| port.name == name);
+        if let Some(facts) = facts {
+            let attribution = facts.attribution.as_ref().map(|_| "attribution".to_owned());
+            if let Some(missing) = [Some("scores"), attribution.as_deref()]
+                .into_iter()
+                .flatten()
+                .find(|name| !has(name))
+            {
+                return Err((
+                    format!("it has no output {missing:?} but {}", names()),
+                    String::new(),
+                ));
+            }
+            return Ok(Outputs {
+                scores: Some("scores".into()),
+                attribution,
+            });
+        }
+        let scores = match (named, self.outputs.as_slice()) {
+            (Some(name), []) => Some(name.to_owned()),
+            (Some(name), _) if has(name) => Some(name.to_owned()),
+            (Some(name), _) => {
+                return Err((
+                    format!("it has no output {name:?}"),
+                    format!("--model-output with one of {}", names()),
+                ));
+            }
+            (None, []) => None,
+            (None, [port]) => Some(port.name.clone()),
+            (None, _) => {
+                return Err((
+                    format!("it has several outputs: {}", names()),
+                    "--model-output NAME says which of them holds the scores".into(),
+                ));
+            }
+        };
+        Ok(Outputs {
+            scores,
+            attribution: None,
+        })
+    }
+}
+
+impl Port {
+    /// How images go into it, or why they do not.
+    fn form(&self) -> Result<InputForm, String> {
+        let shape = self.shape.as_deref();
+        match (&self.element, shape) {
+            (Element::Bytes, None | Some([-1])) => Ok(InputForm::Encoded { column: false }),
+            (Element::Bytes, Some([-1, -1 | 1])) => Ok(InputForm::Encoded { column: true }),
+            (Element::Bytes, Some(shape)) => {
+                Err(format!("takes texts of shape {shape:?}, expected [-1]"))
+            }
+            (Element::Uint8, Some([-1, height, width, 3 | -1]))
+                if [height, width]
+                    .iter()
+                    .all(|&&size| size == -1 || size == i64::from(TILE_SIZE_PX)) =>
+            {
+                Ok(InputForm::Pixels)
+            }
+            (Element::Uint8, shape) => Err(format!(
+                "takes bytes of shape {}, expected [-1, 256, 256, 3]",
+                shape.map_or("unknown".into(), |shape| format!("{shape:?}"))
+            )),
+            (Element::Other(name), _) => Err(format!("takes {name}")),
+        }
+    }
+}
+
+fn list(ports: &[Port]) -> String {
+    match ports {
+        [] => "none".into(),
+        ports => ports
+            .iter()
+            .map(|port| port.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn port(name: &str, element: &str, shape: &[i64]) -> Port {
+        Port {
+            name: name.into(),
+            element: Element::named(element),
+            shape: Some(shape.to_vec()),
+        }
+    }
+
+    fn input(ports: &[Port], key: Option<&str>) -> Result<Input, Refusal> {
+        let signature = Signature {
+            inputs: ports.to_vec(),
+            outputs: Vec::new(),
+        };
+        signature.input(key, None)
+    }
+
+    #[test]
+    fn the_only_input_is_taken_as_it_wants_to_be_filled() {
+        for (element, shape, form) in [
+            ("DT_STRING", &[-1][..], InputForm::Encoded { column: false }),
+            ("BYTES", &[-1, 1], InputForm::Encoded { column: true }),
+            ("UINT8", &[-1, 256, 256, 3], InputForm::Pixels),
+            ("DT_UINT8", &[-1, -1, -1, 3], InputForm::Pixels),
+        ] {
+            let found = input(&[port("x", element, shape)], None).unwrap();
+            assert_eq!((found.key.as_str(), found.form), ("x", form));
+        }
+    }
+
+    #[test]
+    fn inputs_that_take_something_else_are_refused_with_what_they_take() {
+        for (element, shape, said) in [
+            ("DT_FLOAT", &[-1, 256, 256, 3][..], "DT_FLOAT"),
+            ("UINT8", &[-1, 3, 256, 256], "[-1, 3, 256, 256]"),
+            ("UINT8", &[-1, 299, 299, 3], "[-1, 299, 299, 3]"),
+            ("BYTES", &[], "[]"),
+            ("BYTES", &[8], "[8]"),
+        ] {
+            let (reason, _) = input(&[port("x", element, shape)], None).unwrap_err();
+            assert!(reason.contains(said), "{reason}");
+        }
+    }
+
+    #[test]
+    fn among_several_inputs_a_flag_decides_and_nobody_guesses() {
+        let ports = [port("a", "BYTES", &[-1]), port("b", "BYTES", &[-1])];
+        let (reason, hint) = input(&ports, None).unwrap_err();
+        assert!(reason.contains("a, b") && hint.contains("--input-key"));
+        assert_eq!(input(&ports, Some("b")).unwrap().key, "b");
+        assert!(input(&ports, Some("c")).unwrap_err().1.contains("a, b"));
+        assert!(input(&[], None).unwrap_err().1.contains("--input-key"));
+    }
+
+    #[test]
+    fn among_several_outputs_a_flag_decides_and_nobody_guesses() {
+        let signature = Signature {
+            inputs: Vec::new(),
+            outputs: vec![port("p", "FP32", &[-1, 2]), port("q", "FP32", &[-1, 9])],
+        };
+        let (reason, hint) = signature.outputs(None, None).unwrap_err();
+        assert!(reason.contains("p, q") && hint.contains("--model-output"));
+        let outputs = signature.outputs(Some("q"), None).unwrap();
+        assert_eq!(outputs.scores.as_deref(), Some("q"));
+        assert!(signature.outputs(Some("r"), None).is_err());
+    }
+}

@@ -1,0 +1,343 @@
+//! TF Serving's `PredictionService` over gRPC: images travel as the bytes they are.
+
+use bytes::Bytes;
+use prost::Message as _;
+use serde_json::Value;
+use tonic::{Code, Status, metadata::MetadataMap, transport::Channel};
+
+use super::{
+    RemoteSettings,
+    answer::{self, Expected, Tensor},
+    described::{Described, Element, Facts, InputForm, Port, Signature},
+    endpoint::{Images, Reply, chain},
+    place::Place,
+    rest::LOCALIZE,
+};
+use crate::{
+    predict::PredictError,
+    wire::tensorflow::{
+        DataType, TensorInfo, TensorProto, TensorShapeProto,
+        serving::{
+            GetModelMetadataRequest, ModelSpec, PredictRequest, SignatureDefMap,
+            model_spec::VersionChoice, prediction_service_client::PredictionServiceClient,
+        },
+        tensor_shape_proto::Dim,
+    },
+};
+
+const DEFAULT_SIGNATURE: &str = "serving_default";
+/// The header of an answer in which `hvmap serve` says, as JSON, what its protocol has no field for.
+const FACTS_HEADER: &str = "hvmap-model-bin";
+
+pub(super) async fn describe(
+    mut client: PredictionServiceClient<Channel>,
+    place: &Place,
+    settings: &RemoteSettings,
+) -> Result<Described, PredictError> {
+    let request = GetModelMetadataRequest {
+        model_spec: Some(spec(place, None, "")),
+        metadata_field: vec!["signature_def".into()],
+    };
+    let response = client
+        .get_model_metadata(request)
+        .await
+        .map_err(|status| place.server(words(&status)))?;
+    let facts = facts(response.metadata()).map_err(|reason| place.server(reason))?;
+    let answer = response.into_inner();
+    let version = answer
+        .model_spec
+        .and_then(|spec| spec.version_choice)
+        .and_then(|choice| match choice {
+            VersionChoice::Version(version) => Some(version.to_string()),
+            VersionChoice::VersionLabel(_) => None,
+        });
+    let signatures = answer
+        .metadata
+        .get("signature_def")
+        .and_then(|any| SignatureDefMap::decode(any.value.as_slice()).ok())
+        .ok_or_else(|| place.server("its metadata holds no signatures"))?;
+    described(&signatures, facts, version, settings).map_err(|refusal| place.unusable(refusal))
+}
+
+/// What `hvmap serve` says in a header; nothing from other servers.
+pub(super) fn facts(headers: &MetadataMap) -> Result<Option<Facts>, String> {
+    let Some(value) = headers.get_bin(FACTS_HEADER) else {
+        return Ok(None);
+    };
+    let json: Value = value
+        .to_bytes()
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .ok_or_else(|| format!("its header {FACTS_HEADER} is no JSON"))?;
+    Facts::read(&json).map(Some)
+}
+
+fn described(
+    signatures: &SignatureDefMap,
+    facts: Option<Facts>,
+    version: Option<String>,
+    settings: &RemoteSettings,
+) -> Result<Described, (String, String)> {
+    let plain = |reason: String| (reason, String::new());
+    let localizes = facts
+        .as_ref()
+        .is_some_and(|facts| facts.attribution.is_some());
+    let name = if localizes {
+        LOCALIZE
+    } else {
+        DEFAULT_SIGNATURE
+    };
+    let definition = signatures.signature_def.get(name).ok_or_else(|| {
+        let names: Vec<&str> = signatures
+            .signature_def
+            .keys()
+            .map(String::as_str)
+            .collect();
+        plain(format!(
+            "its metadata has no signature {name}, but {}",
+            if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(", ")
+            }
+        ))
+    })?;
+    let method = definition.method_name.as_str();
+    if !method.is_empty() && method != "tensorflow/serving/predict" {
+        return Err(plain(format!(
+            "its signature {name} is for {method}, expected tensorflow/serving/predict"
+        )));
+    }
+    let ports = |ports: &std::collections::BTreeMap<String, TensorInfo>| {
+        ports
+            .iter()
+            .map(|(name, port)| Port {
+                name: name.clone(),
+                element: Element::named(port.dtype().as_str_name()),
+                shape: shape(port.tensor_shape.as_ref()),
+            })
+            .collect()
+    };
+    let signature = Signature {
+        inputs: ports(&definition.inputs),
+        outputs: ports(&definition.outputs),
+    };
+    let engine = match &facts {
+        Some(facts) => format!("served by {}", facts.engine),
+        None => "served over TF Serving's gRPC interface".into(),
+    };
+    Ok(Described {
+        version,
+        input: signature.input(settings.input_key.as_deref(), facts.as_ref())?,
+        outputs: signature.outputs(settings.adaptation.output.as_deref(), facts.as_ref())?,
+        facts,
+        engine,
+    })
+}
+
+fn shape(shape: Option<&TensorShapeProto>) -> Option<Vec<i64>> {
+    let shape = shape?;
+    (!shape.unknown_rank).then(|| shape.dim.iter().map(|dim| dim.size).collect())
+}
+
+/// A version that was found comes before what the URL says.
+fn spec(place: &Place, found: Option<&str>, signature: &str) -> ModelSpec {
+    let version = found
+        .or(place.version.as_deref())
+        .and_then(|version| version.parse().ok())
+        .map(VersionChoice::Version);
+    ModelSpec {
+        name: place.model.clone(),
+        version_choice: version.or_else(|| place.label.clone().map(VersionChoice::VersionLabel)),
+        signature_name: signature.to_owned(),
+    }
+}
+
+pub(super) async fn predict(
+    mut client: PredictionServiceClient<Channel>,
+    place: &Place,
+    described: &Described,
+    images: Images<'_>,
+    expected: Expected<'_>,
+) -> Reply {
+    let input = match tensor(described.input.form, images) {
+        Ok(input) => input,
+        Err(reason) => return Reply::BadBatch { reason },
+    };
+    let outputs = &described.outputs;
+    let signature = if outputs.attribution.is_some() {
+        LOCALIZE
+    } else {
+        DEFAULT_SIGNATURE
+    };
+    let wanted = [&outputs.scores, &outputs.attribution];
+    let request = PredictRequest {
+        model_spec: Some(spec(place, described.version.as_deref(), signature)),
+        inputs: [(described.input.key.clone(), input)].into(),
+        output_filter: wanted.into_iter().flatten().cloned().collect(),
+    };
+    let answer = match client.predict(request).await {
+        Ok(response) => response.into_inner(),
+        Err(status) => return verdict(&status),
+    };
+    let tensors: Result<Vec<Tensor>, String> = answer
+        .outputs
+        .into_iter()
+        .map(|(name, tensor)| read(name, &tensor))
+        .collect();
+    match tensors.and_then(|tensors| answer::rows_of(&tensors, expected)) {
+        Ok(rows) => Reply::Rows(rows),
+        Err(reason) => Reply::Failed { reason },
+    }
+}
+
+/// What a status means for the images that were sent.
+pub(super) fn verdict(status: &Status) -> Reply {
+    let reason = words(status);
+    // A status that no server sent has the transport's error behind it.
+    if std::error::Error::source(status).is_some() {
+        return Reply::Silent { reason };
+    }
+    match status.code() {
+        Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition => {
+            Reply::BadBatch { reason }
+        }
+        Code::NotFound => Reply::Gone { reason },
+        Code::ResourceExhausted | Code::Unavailable | Code::DeadlineExceeded | Code::Aborted => {
+            Reply::Busy { reason, wait: None }
+        }
+        // The client's own time limit.
+        Code::Cancelled => Reply::Silent { reason },
+        Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented => {
+            Reply::Refused { reason }
+        }
+        _ => Reply::Failed { reason },
+    }
+}
+
+/// A status in a server's words.
+pub(super) fn words(status: &Status) -> String {
+    let code = status.code();
+    match (std::error::Error::source(status), status.message()) {
+        (Some(source), _) => chain(source),
+        (None, "") => code.description().to_owned(),
+        (None, message) => format!("{code:?}: {message}"),
+    }
+}
+
+fn tensor(form: InputForm, images: Images<'_>) -> Result<TensorProto, String> {
+    let dims = form.shape(images.len()).into_iter().map(|size| Dim {
+        size,
+        name: String::new(),
+    });
+    let mut tensor = TensorProto {
+        tensor_shape: Some(TensorShapeProto {
+            dim: dims.collect(),
+            unknown_rank: false,
+        }),
+        ..TensorProto::default()
+    };
+    match form {
+        InputForm::Encoded { .. } => {
+            tensor.set_dtype(DataType::DtString);
+            tensor.string_val = images.encoded().into_owned();
+        }
+        InputForm::Pixels => {
+            tensor.set_dtype(DataType::DtUint8);
+            tensor.tensor_content = images.pixels()?;
+        }
+    }
+    Ok(tensor)
+}
+
+/// Numbers out of a tensor: its content, or the list of its type, of which a short one repeats its
+/// last number.
+fn read(name: String, tensor: &TensorProto) -> Result<Tensor, String> {
+    let shape = shape(tensor.tensor_shape.as_ref()).unwrap_or_default();
+    let count = shape
+        .iter()
+        .try_fold(1_usize, |count, &size| {
+            count.checked_mul(usize::try_from(size).ok()?)
+        })
+        .filter(|&count| count <= super::endpoint::ANSWER_BYTES_MAX / 4)
+        .ok_or_else(|| format!("its output {name} has the shape {shape:?}"))?;
+    let content: &Bytes = &tensor.tensor_content;
+    let listed: Vec<f32>;
+    let (content, mut values) = match tensor.dtype() {
+        DataType::DtFloat => (answer::floats(content), tensor.float_val.clone()),
+        DataType::DtDouble => {
+            listed = tensor
+                .double_val
+                .iter()
+                .map(|&number| number as f32)
+                .collect();
+            (answer::doubles(content), listed)
+        }
+        other => {
+            return Err(format!(
+                "its output {name} is of {}, expected DT_FLOAT or DT_DOUBLE",
+                other.as_str_name()
+            ));
+        }
+    };
+    match content {
+        Some(content) if !content.is_empty() => values = content,
+        Some(_) => {
+            if let Some(&last) = values.last()
+                && values.len() < count
+            {
+                values.resize(count, last);
+            }
+        }
+        None => return Err(format!("its output {name} ends inside a number")),
+    }
+    Ok(Tensor {
+        name,
+        shape,
+        values,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_shape(sizes: &[i64]) -> TensorProto {
+        let dim = sizes.iter().map(|&size| Dim {
+            size,
+            name: String::new(),
+        });
+        let mut tensor = TensorProto {
+            tensor_shape: Some(TensorShapeProto {
+                dim: dim.collect(),
+                unknown_rank: false,
+            }),
+            ..TensorProto::default()
+        };
+        tensor.set_dtype(DataType::DtFloat);
+        tensor
+    }
+
+    #[test]
+    fn numbers_lie_in_the_content_or_in_a_list_that_repeats_its_last() {
+        let mut packed = of_shape(&[1, 2]);
+        packed.tensor_content = Bytes::from_static(&[0, 0, 128, 62, 0, 0, 64, 63]);
+        assert_eq!(read("y".into(), &packed).unwrap().values, [0.25, 0.75]);
+        let mut listed = of_shape(&[2, 2]);
+        listed.float_val = vec![0.25, 0.5];
+        let values = read("y".into(), &listed).unwrap().values;
+        assert_eq!(values, [0.25, 0.5, 0.5, 0.5]);
+    }
+
+    #[test]
+    fn tensors_that_are_not_numbers_are_refused() {
+        let mut cut = of_shape(&[1]);
+        cut.tensor_content = Bytes::from_static(&[0, 0, 128]);
+        assert!(read("y".into(), &cut).is_err());
+        let mut texts = of_shape(&[1]);
+        texts.set_dtype(DataType::DtString);
+        assert!(read("y".into(), &texts).is_err());
+        assert!(read("y".into(), &of_shape(&[i64::MAX, 8])).is_err());
+        assert!(read("y".into(), &of_shape(&[-1])).is_err());
+    }
+}

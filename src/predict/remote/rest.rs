@@ -1,0 +1,388 @@
+//! TF Serving's REST interface, which KServe v1 shares as far as predictions go.
+
+use std::time::Duration;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bytes::{Bytes, BytesMut};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
+use serde_json::Value;
+
+use super::{
+    RemoteSettings,
+    answer::{self, Expected},
+    described::{Described, Element, Facts, Input, InputForm, Outputs, Port, Signature},
+    endpoint::{ANSWER_BYTES_MAX, Images, Reply, chain},
+    place::Place,
+    v2::JSON_LENGTH_HEADER,
+};
+use crate::predict::PredictError;
+
+/// Asks for the metadata; where there is none, flags have to say what it would.
+pub(super) async fn describe(
+    client: &Client,
+    place: &Place,
+    settings: &RemoteSettings,
+) -> Result<Described, PredictError> {
+    let model = model_url(place, place.version.as_deref());
+    let (status, body) = get(client, &format!("{model}/metadata"))
+        .await
+        .map_err(|reason| place.server(reason))?;
+    if status == StatusCode::OK {
+        let json: Value = serde_json::from_slice(&body)
+            .map_err(|error| place.server(format!("its metadata is no JSON: {error}")))?;
+        return described(&json, settings).map_err(|refusal| place.unusable(refusal));
+    }
+    // KServe v1 has no metadata. Its model is looked for first, so that a wrong name is not
+    // answered with a lack of flags.
+    let refused = refusal(status, &body);
+    let (status, body) = get(client, &model)
+        .await
+        .map_err(|reason| place.server(reason))?;
+    let json: Value = serde_json::from_slice(&body).unwrap_or_default();
+    if status != StatusCode::OK || !is_ready(&json) {
+        return Err(place.server(if status == StatusCode::OK {
+            "its model is not ready".to_owned()
+        } else {
+            refused
+        }));
+    }
+    let Some(key) = &settings.input_key else {
+        return Err(place.unusable((
+            "it has no metadata that would say what its input is called".into(),
+            "--input-key KEY says it, as in {\"instances\": [{\"KEY\": {\"b64\": …}}]}; \
+             --model-positives and --model-activation say what its outputs mean"
+                .into(),
+        )));
+    };
+    Ok(Described {
+        version: None,
+        input: Input {
+            key: key.clone(),
+            form: InputForm::Encoded { column: false },
+        },
+        outputs: Outputs {
+            scores: settings.adaptation.output.clone(),
+            attribution: None,
+        },
+        facts: None,
+        engine: "a KServe v1 server".into(),
+    })
+}
+
+/// Whether a status says that a model answers: TF Serving's list of versions or KServe's word.
+fn is_ready(status: &Value) -> bool {
+    let available = |version: &Value| version["state"] == "AVAILABLE";
+    // KServe's Python server writes "True" where others write true.
+    status["ready"] == true
+        || status["ready"] == "True"
+        || status["model_version_status"]
+            .as_array()
+            .is_some_and(|versions| versions.iter().any(available))
+}
+
+fn described(json: &Value, settings: &RemoteSettings) -> Result<Described, (String, String)> {
+    let plain = |reason: String| (reason, String::new());
+    let facts = match &json["metadata"]["hvmap"] {
+        Value::Null => None,
+        facts => Some(Facts::read(facts).map_err(plain)?),
+    };
+    let version = json["model_spec"]["version"].as_str().map(str::to_owned);
+    let signatures = &json["metadata"]["signature_def"]["signature_def"];
+    let localizes = facts
+        .as_ref()
+        .is_some_and(|facts| facts.attribution.is_some());
+    let name = if localizes {
+        LOCALIZE
+    } else {
+        "serving_default"
+    };
+    let definition = signatures[name].as_object().ok_or_else(|| {
+        let names: Vec<&str> = signatures
+            .as_object()
+            .map(|all| all.keys().map(String::as_str).collect())
+            .unwrap_or_default();
+        plain(format!(
+            "its metadata has no signature {name}, but {}",
+            if names.is_empty() {
+                "none".to_owned()
+            } else {
+                names.join(", ")
+            }
+        ))
+    })?;
+    if let Some(method) = definition.get("method_name").and_then(Value::as_str)
+        && !method.is_empty()
+        && method != "tensorflow/serving/predict"
+    {
+        return Err(plain(format!(
+            "its signature {name} is for {method}, expected tensorflow/serving/predict"
+        )));
+    }
+    let signature = Signature {
+        inputs: ports(definition.get("inputs")),
+        outputs: ports(definition.get("outputs")),
+    };
+    let input = signature.input(settings.input_key.as_deref(), facts.as_ref())?;
+    if input.form.is_pixels() {
+        return Err((
+            format!("its input {} takes pixels", input.key),
+            "numbers in JSON are some 40 times larger than images; ask it over gRPC: \
+             grpc://HOST:8500/NAME"
+                .into(),
+        ));
+    }
+    let outputs = signature.outputs(settings.adaptation.output.as_deref(), facts.as_ref())?;
+    let engine = match &facts {
+        Some(facts) => format!("served by {}", facts.engine),
+        None => "served over TF Serving's REST interface".into(),
+    };
+    Ok(Described {
+        version,
+        input,
+        outputs,
+        facts,
+        engine,
+    })
+}
+
+/// The signature of `hvmap serve` that answers the attribution too.
+pub(super) const LOCALIZE: &str = "localize";
+
+fn ports(value: Option<&Value>) -> Vec<Port> {
+    let Some(Value::Object(ports)) = value else {
+        return Vec::new();
+    };
+    ports
+        .iter()
+        .map(|(name, port)| Port {
+            name: name.clone(),
+            element: Element::named(port["dtype"].as_str().unwrap_or("DT_INVALID")),
+            shape: shape(&port["tensor_shape"]),
+        })
+        .collect()
+}
+
+/// Sizes are texts in protobuf's JSON.
+fn shape(shape: &Value) -> Option<Vec<i64>> {
+    if shape["unknown_rank"] == true {
+        return None;
+    }
+    let sizes = shape["dim"].as_array().map_or(&[][..], Vec::as_slice);
+    sizes
+        .iter()
+        .map(|dim| dim["size"].as_str()?.parse().ok())
+        .collect()
+}
+
+fn model_url(place: &Place, version: Option<&str>) -> String {
+    let Place {
+        base, model_path, ..
+    } = place;
+    match (version, &place.label) {
+        (Some(version), _) => format!("{base}/v1/models/{model_path}/versions/{version}"),
+        (None, Some(label)) => format!("{base}/v1/models/{model_path}/labels/{label}"),
+        (None, None) => format!("{base}/v1/models/{model_path}"),
+    }
+}
+
+pub(super) async fn predict(
+    client: &Client,
+    place: &Place,
+    described: &Described,
+    images: Images<'_>,
+    expected: Expected<'_>,
+) -> Reply {
+    let version = described.version.as_deref().or(place.version.as_deref());
+    let request = client
+        .post(format!("{}:predict", model_url(place, version)))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(request_body(described, images));
+    let Answer {
+        status, wait, body, ..
+    } = match ask(request).await {
+        Ok(answer) => answer,
+        Err(reason) => return Reply::Silent { reason },
+    };
+    match status {
+        StatusCode::OK => match answer::rows(&body, expected) {
+            Ok(rows) => Reply::Rows(rows),
+            Err(reason) => Reply::Failed { reason },
+        },
+        StatusCode::NOT_FOUND if version.is_some() => Reply::Gone {
+            reason: refusal(status, &body),
+        },
+        status => verdict(status, wait, refusal(status, &body)),
+    }
+}
+
+/// What a status other than 200 means for the images that were sent.
+pub(super) fn verdict(status: StatusCode, wait: Option<Duration>, reason: String) -> Reply {
+    match status {
+        StatusCode::BAD_REQUEST
+        | StatusCode::PAYLOAD_TOO_LARGE
+        | StatusCode::UNPROCESSABLE_ENTITY => Reply::BadBatch { reason },
+        StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::REQUEST_TIMEOUT
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::GATEWAY_TIMEOUT => Reply::Busy { reason, wait },
+        status if status.is_client_error() => Reply::Refused { reason },
+        _ => Reply::Failed { reason },
+    }
+}
+
+/// What a server answered.
+pub(super) struct Answer {
+    pub status: StatusCode,
+    /// From Retry-After.
+    pub wait: Option<Duration>,
+    /// Bytes of JSON before binary tensors, in KServe v2.
+    pub json_length: Option<usize>,
+    pub body: Bytes,
+}
+
+/// Sends a request and reads its answer, up to a bound; the error says why nothing came.
+pub(super) async fn ask(request: RequestBuilder) -> Result<Answer, String> {
+    let response = request
+        .send()
+        .await
+        .map_err(|error| chain(&error.without_url()))?;
+    let number =
+        |name: &str| -> Option<u64> { response.headers().get(name)?.to_str().ok()?.parse().ok() };
+    Ok(Answer {
+        status: response.status(),
+        wait: number(header::RETRY_AFTER.as_str()).map(Duration::from_secs),
+        json_length: number(JSON_LENGTH_HEADER).and_then(|length| length.try_into().ok()),
+        body: read(response).await?,
+    })
+}
+
+pub(super) async fn get(client: &Client, url: &str) -> Result<(StatusCode, Bytes), String> {
+    let answer = ask(client.get(url)).await?;
+    Ok((answer.status, answer.body))
+}
+
+async fn read(mut response: Response) -> Result<Bytes, String> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| chain(&error.without_url()))?
+    {
+        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+            return Err(format!(
+                "its answer is larger than {} MiB",
+                ANSWER_BYTES_MAX >> 20
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// A status with the server's own words, if it has any.
+pub(super) fn refusal(status: StatusCode, body: &[u8]) -> String {
+    let error = serde_json::from_slice::<Value>(body)
+        .ok()
+        .and_then(|json| json["error"].as_str().map(str::to_owned));
+    match error {
+        Some(error) => format!("status {}: {error}", status.as_u16()),
+        None => format!("status {}", status.as_u16()),
+    }
+}
+
+/// The row form. Base64 needs no escaping.
+fn request_body(described: &Described, images: Images<'_>) -> Bytes {
+    let images = images.encoded();
+    let key = Value::from(described.input.key.as_str()).to_string();
+    let size = images.iter().map(|image| image.len() * 4 / 3 + 40).sum();
+    let mut body = String::with_capacity(size);
+    body.push('{');
+    if described.outputs.attribution.is_some() {
+        body.push_str("\"signature_name\":\"");
+        body.push_str(LOCALIZE);
+        body.push_str("\",");
+    }
+    body.push_str("\"instances\":[");
+    for (position, image) in images.iter().enumerate() {
+        if position > 0 {
+            body.push(',');
+        }
+        body.push('{');
+        body.push_str(&key);
+        body.push_str(":{\"b64\":\"");
+        BASE64_STANDARD.encode_string(image, &mut body);
+        body.push_str("\"}}");
+    }
+    body.push_str("]}");
+    body.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What TF Serving's documentation shows for a model of its own, with the input changed.
+    fn metadata(inputs: &Value) -> Value {
+        json!({
+            "model_spec": {"name": "m", "signature_name": "", "version": "1"},
+            "metadata": {"signature_def": {"signature_def": {"serving_default": {
+                "inputs": inputs,
+                "outputs": {"y": {
+                    "dtype": "DT_FLOAT",
+                    "tensor_shape": {
+                        "dim": [{"size": "-1", "name": ""}, {"size": "2", "name": ""}],
+                        "unknown_rank": false,
+                    },
+                    "name": "y:0",
+                }},
+                "method_name": "tensorflow/serving/predict",
+            }}}},
+        })
+    }
+
+    fn input(dtype: &str, sizes: &[&str]) -> Value {
+        let dims: Vec<Value> = sizes.iter().map(|size| json!({"size": size})).collect();
+        json!({"x": {"dtype": dtype, "tensor_shape": {"dim": dims, "unknown_rank": false}}})
+    }
+
+    #[test]
+    fn tf_servings_metadata_says_what_to_fill_and_what_to_read() {
+        let json = metadata(&input("DT_STRING", &["-1"]));
+        let found = described(&json, &RemoteSettings::default()).unwrap();
+        assert_eq!(found.input.key, "x");
+        assert_eq!(found.outputs.scores.as_deref(), Some("y"));
+        assert_eq!(found.version.as_deref(), Some("1"));
+        assert_eq!(found.facts, None);
+    }
+
+    #[test]
+    fn inputs_that_rest_cannot_fill_are_refused() {
+        for (input, said) in [
+            (input("DT_FLOAT", &["-1", "256", "256", "3"]), "DT_FLOAT"),
+            (
+                input("DT_UINT8", &["-1", "256", "256", "3"]),
+                "takes pixels",
+            ),
+            (json!({}), "names no input"),
+        ] {
+            let json = metadata(&input);
+            let (reason, _) = described(&json, &RemoteSettings::default()).unwrap_err();
+            assert!(reason.contains(said), "{reason}");
+        }
+    }
+
+    #[test]
+    fn both_kinds_of_status_say_whether_a_model_is_ready() {
+        assert!(is_ready(&json!({"name": "m", "ready": true})));
+        assert!(is_ready(&json!({"name": "m", "ready": "True"})));
+        assert!(is_ready(
+            &json!({"model_version_status": [{"state": "AVAILABLE"}]})
+        ));
+        assert!(!is_ready(
+            &json!({"model_version_status": [{"state": "LOADING"}]})
+        ));
+        assert!(!is_ready(&json!({"name": "m", "ready": false})));
+    }
+}

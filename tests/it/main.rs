@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "a test that skips itself says so")]
 
 mod area;
+mod chaining;
 mod cover_golden;
 mod exports;
 mod http_imagery;

@@ -72,6 +72,43 @@ fn crossing_lines_do_not_swap() {
 }
 
 #[test]
+fn crossing_lines_of_unlike_spans_do_not_swap() {
+    // A line that lacks a tower at the crossing, and one of shorter spans.
+    let mut towers = line((-3_000.0, 0.0), 0.0, 21);
+    towers.remove(10);
+    let short = (0..31).map(|i| (40.0, -3_000.0 + 200.0 * f64::from(i) + 70.0));
+    towers.extend(short);
+    let expected = [consecutive(0, 20), consecutive(20, 31)].concat();
+    assert_eq!(chained(&towers).edges, expected);
+}
+
+#[test]
+fn regions_change_nothing() {
+    // Lines across each other and false places among them, over 90 km.
+    let mut towers = Vec::new();
+    for i in 0..12 {
+        let start = (
+            -45_000.0 + 2_500.0 * f64::from(i),
+            -40_000.0 + 3_100.0 * f64::from(i),
+        );
+        towers.extend(line(start, 17.0 * f64::from(i), 140));
+    }
+    let scattered = (0..1_200u32).map(|i| {
+        let share = |factor: u32| f64::from(i.wrapping_mul(factor) >> 8) / f64::from(1u32 << 24);
+        let far = |share: f64| 90_000.0 * share - 45_000.0;
+        (far(share(2_654_435_761)), far(share(2_246_822_519)))
+    });
+    towers.extend(scattered);
+    let places: Vec<_> = towers.iter().map(|&(x, y)| place(x, y)).collect();
+    let whole = chain_by_regions(&places, usize::MAX, &|_| false);
+    assert!(whole.edges.len() > 1_000);
+    for region_places_max in [700, 150] {
+        let cut = chain_by_regions(&places, region_places_max, &|_| false);
+        assert!(cut == whole, "{region_places_max}");
+    }
+}
+
+#[test]
 fn a_branch_leaves_a_line_at_a_tower() {
     let mut towers = line((0.0, 0.0), 0.0, 15);
     towers.extend(line((2_100.0, 300.0), 85.0, 8));

@@ -3,33 +3,40 @@
 use std::{
     fmt::Write as _,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
+use serde::Serialize;
+
 use super::{
-    CliError, OrHint,
+    CliError, OrHint, reviewed,
     terminal::{self, grouped},
 };
 use crate::{
     detections::{
-        Detections, Evaluation, EvaluationSettings, Operation, TruthError, evaluate, read_truth,
+        Detections, Evaluation, EvaluationSettings, Expected, Grid, Operation, ReviewCounts,
+        TruthError, evaluate, read_truth,
     },
     export::{IfExists, write_curves},
     ledger::LedgerReader,
     osm::OsmError,
 };
 
-/// Measure a run against known towers
+/// How many of the best hints the estimate is given for: where the bands end.
+const BEST: [usize; 3] = [100, 1_000, 10_000];
+
+/// Measure a run against known towers, or by what people said of its hints
 ///
 /// A scored tile that holds a known tower is positive, every other scored tile negative. Towers
 /// that the truth lacks count as false alarms, so precision against OpenStreetMap is a lower
-/// bound.
+/// bound. Labels of a sample of hints tell how many of the best hints are true towers.
 ///
 /// Examples:
 ///   hvmap eval runs/pakistan --truth towers.geojson.gz
 ///   hvmap eval runs/demo --truth truth.geojson --ignore-margin-px 64 --json
 ///   hvmap eval runs/demo --truth truth.geojson --picture curves.svg
+///   hvmap eval runs/pakistan --reviewed labels.csv
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Args {
@@ -38,8 +45,13 @@ pub struct Args {
     run: PathBuf,
 
     /// GeoJSON, gzip allowed: its points with power=tower, or all where no feature has a `power`
+    #[arg(long, value_name = "FILE", required_unless_present = "reviewed")]
+    truth: Option<PathBuf>,
+
+    /// Labels that people gave: CSV or GeoJSON, gzipped or not, each row with the hint's `id` (or
+    /// its place) and a `label`: accepted, rejected, or where it is open unsure or nothing
     #[arg(long, value_name = "FILE")]
-    truth: PathBuf,
+    reviewed: Option<PathBuf>,
 
     /// Score from which a tile counts as found; the run's own threshold if left out
     #[arg(long, value_name = "T", value_parser = score)]
@@ -51,7 +63,7 @@ pub struct Args {
     ignore_margin_px: u16,
 
     /// Draw precision by recall, the ROC curve and the scores' reliability into an SVG file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "truth")]
     picture: Option<PathBuf>,
 
     /// Replace the picture if there is one
@@ -73,17 +85,67 @@ fn score(text: &str) -> Result<f32, String> {
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let ledger = LedgerReader::open(&args.run)?;
     let detections = Detections::of(&ledger)?;
-    let towers = read_truth(&args.truth).map_err(explain)?;
-    let manifest = detections.manifest();
+    let threshold = args.threshold.unwrap_or(detections.manifest().threshold);
+    let report = Report {
+        evaluation: match &args.truth {
+            Some(truth) => Some(measure(&args, &detections, truth, threshold)?),
+            None => None,
+        },
+        reviewed: match &args.reviewed {
+            Some(path) => Some(review(&detections, path, threshold)?),
+            None => None,
+        },
+    };
+    let text = if args.json {
+        serde_json::to_string(&report)? + "\n"
+    } else {
+        let evaluation = report.evaluation.as_ref().map(table);
+        let reviewed = report.reviewed.as_ref().map(review_table);
+        let parts: Vec<String> = evaluation.into_iter().chain(reviewed).collect();
+        parts.join("\n")
+    };
+    io::stdout()
+        .write_all(text.as_bytes())
+        .or_hint(|| "is standard output still open?".to_owned())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is known, in one object.
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    evaluation: Option<Evaluation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reviewed: Option<Review>,
+}
+
+/// What labels tell of a run's hints.
+#[derive(Serialize)]
+struct Review {
+    threshold: f32,
+    #[serde(flatten)]
+    counts: ReviewCounts,
+    /// The best hints, ever more of them, and all.
+    best: Vec<Expected>,
+}
+
+fn measure(
+    args: &Args,
+    detections: &Detections<'_>,
+    truth: &Path,
+    threshold: f32,
+) -> Result<Evaluation, CliError> {
+    let towers = read_truth(truth).map_err(explain)?;
     let settings = EvaluationSettings {
-        threshold: args.threshold.unwrap_or(manifest.threshold),
+        threshold,
         ignore_margin_px: f64::from(args.ignore_margin_px),
     };
-    let evaluation = evaluate(&detections, &towers, settings)?;
+    let evaluation = evaluate(detections, &towers, settings)?;
     if evaluation.tiles.positive == 0 {
         terminal::warn("no scored tile holds a known tower: is it the truth of this area?");
     }
     if let Some(path) = &args.picture {
+        let manifest = detections.manifest();
         let mark = if manifest.imagery.synthetic {
             "SYNTHETIC: "
         } else {
@@ -98,15 +160,64 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         write_curves(&evaluation, &title, path, if_exists)
             .or_hint(|| "choose another file, or give --force to replace it".to_owned())?;
     }
-    let text = if args.json {
-        serde_json::to_string(&evaluation)? + "\n"
-    } else {
-        table(&evaluation)
-    };
-    io::stdout()
-        .write_all(text.as_bytes())
-        .or_hint(|| "is standard output still open?".to_owned())?;
-    Ok(ExitCode::SUCCESS)
+    Ok(evaluation)
+}
+
+fn review(detections: &Detections<'_>, path: &Path, threshold: f32) -> Result<Review, CliError> {
+    let labels = reviewed::read(path)?;
+    let keep_threshold = detections.manifest().keep_threshold;
+    if threshold < keep_threshold {
+        return Err(CliError::new(format!(
+            "threshold {threshold} is below what the run kept: tiles that scored under \
+             {keep_threshold} are no hints"
+        ))
+        .hint(format!("give --threshold {keep_threshold} or more")));
+    }
+    let mut grid = Grid::of(detections, threshold, None)?;
+    let counts = grid.review(&labels);
+    reviewed::tell(path, &counts);
+    let towers = grid.towers();
+    let smaller = BEST.into_iter().filter(|&best| best < towers.len());
+    let best = smaller.chain([towers.len()]);
+    Ok(Review {
+        threshold,
+        counts,
+        best: best
+            .filter_map(|best| Expected::of(&towers[..best]))
+            .collect(),
+    })
+}
+
+fn review_table(review: &Review) -> String {
+    let mut text = String::new();
+    row(
+        &mut text,
+        [
+            "best",
+            "reviewed",
+            "accepted",
+            "true towers",
+            "95 % from",
+            "to",
+            "not covered",
+        ],
+    );
+    for expected in &review.best {
+        let whole = |towers: f64| grouped(towers.round() as u64);
+        row(
+            &mut text,
+            [
+                &grouped(expected.hints),
+                &grouped(expected.accepted + expected.rejected),
+                &grouped(expected.accepted),
+                &whole(expected.towers),
+                &whole(expected.towers_min),
+                &whole(expected.towers_max),
+                &grouped(expected.unknown),
+            ],
+        );
+    }
+    text
 }
 
 /// Adds what to do about it.

@@ -7,13 +7,14 @@ use std::{
 };
 
 use super::{
-    CliError,
+    CliError, reviewed,
     terminal::{self, grouped},
 };
 use crate::{
-    detections::{Comparison, MATCH_M, OsmStatus},
+    area::{self, Area, Shape},
+    detections::{Comparison, Expected, MATCH_M, OsmStatus},
     export::{self, Against, ExportError, ExportRequest, Format, Geometry, IfExists, Schema},
-    ledger::LedgerReader,
+    ledger::{LedgerReader, Manifest},
     osm,
 };
 
@@ -25,6 +26,7 @@ use crate::{
 ///   hvmap export runs/pakistan --format geojson --geometry tile -o squares.geojson
 ///   hvmap export runs/pakistan --format mbtiles -o towers.mbtiles
 ///   hvmap export runs/pakistan --format osm --osm pakistan.osm.pbf --max-hints 5000 -o hints.osm
+///   hvmap export runs/pakistan --format osm --reviewed labels.csv --review-hours 8 -o hints.osm
 ///   hvmap export runs/pakistan --format geojson --geometry line -o lines.geojson
 ///   hvmap export runs/pakistan --bundle --osm pakistan.osm.pbf -o pakistan-hints
 #[derive(Debug, clap::Args)]
@@ -62,6 +64,12 @@ pub struct Args {
     /// How far a mapped tower may lie from its detection, in metres
     #[arg(long, value_name = "M", default_value_t = MATCH_M, value_parser = metres)]
     osm_radius: f64,
+
+    /// Labels that people gave: CSV or GeoJSON, gzipped or not, each row with the hint's `id` (or
+    /// its place) and a `label`: accepted, rejected, or where it is open unsure or nothing. Tells
+    /// how many hints are true; osm and maproulette leave out what was rejected
+    #[arg(long, value_name = "FILE")]
+    reviewed: Option<PathBuf>,
 
     /// Export the best ranked hints only, as many as this
     #[arg(long, value_name = "N", conflicts_with = "review_hours")]
@@ -121,8 +129,15 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         .map_err(explain)?
         .with_geometry(args.geometry)
         .with_schema(args.schema);
+    if args.bundle || args.format == Some(Format::Report) {
+        request = request.with_outline(outline(&manifest));
+    }
     if let (Some(path), Some(comparison)) = (&args.osm, request.grid().comparison()) {
         tell_comparison(path, comparison);
+    }
+    if let Some(path) = &args.reviewed {
+        let counts = request.review(&reviewed::read(path)?);
+        reviewed::tell(path, &counts);
     }
     let hints_max = args.max_hints.or_else(|| {
         args.review_hours
@@ -131,6 +146,9 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     if let Some(hints_max) = hints_max {
         request = request.with_hints_max(hints_max);
         tell_budget(&request);
+    }
+    if hints_max.is_some() || args.reviewed.is_some() {
+        tell_expected(&request);
     }
     if let (Some(format), true) = (args.format, args.output == Path::new("-")) {
         return to_stdout(format, &request);
@@ -156,6 +174,36 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         args.output.display(),
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The outline of the run's area, where its name tells it: a ledger holds the tiles alone, so it has
+/// to give the same ones.
+fn outline(manifest: &Manifest) -> Vec<Vec<(f64, f64)>> {
+    let label = &manifest.area.label;
+    let area = match label.strip_prefix("bbox ") {
+        Some(bounds) => bounds
+            .parse()
+            .ok()
+            .and_then(|bounds| area::of_bounds(bounds).ok()),
+        None => area::country::of_names(&label.split(", ").collect::<Vec<_>>()).ok(),
+    };
+    let is_same = |area: &Area| {
+        let cover = area.cover(manifest.zoom);
+        cover.is_ok_and(|cover| cover.digest() == manifest.area.digest)
+    };
+    let Some(Area {
+        shape: Shape::Polygons(polygons),
+        ..
+    }) = area.filter(is_same)
+    else {
+        return Vec::new();
+    };
+    let rings = polygons
+        .iter()
+        .flat_map(|polygon| [polygon.exterior()].into_iter().chain(polygon.interiors()));
+    rings
+        .map(|ring| ring.coords().map(|at| (at.x, at.y)).collect())
+        .collect()
 }
 
 /// Nothing drawn may lead to OpenStreetMap by oversight.
@@ -205,7 +253,6 @@ fn tell_comparison(path: &Path, comparison: &Comparison) {
     }
 }
 
-/// How many true towers the hints hold can only be told from what is known to be true.
 fn tell_budget(request: &ExportRequest<'_>) {
     let towers = request.grid().towers();
     let lowest = towers.iter().map(|tower| tower.score).reduce(f32::min);
@@ -216,17 +263,26 @@ fn tell_budget(request: &ExportRequest<'_>) {
     terminal::note(format_args!(
         "the budget keeps the best {hints} hints{scores}"
     ));
+}
+
+/// How many true towers the hints hold can only be told from what is known to be true.
+fn tell_expected(request: &ExportRequest<'_>) {
+    let towers = request.grid().towers();
+    if let Some(expected) = Expected::of(towers) {
+        terminal::note(reviewed::sentence(&expected));
+        return;
+    }
     let mapped = towers
         .iter()
         .filter(|tower| tower.osm_status == Some(OsmStatus::Mapped));
     match request.grid().comparison() {
         Some(_) => terminal::note(format_args!(
             "at least {} of them are true: as many are mapped; how many of the others are is \
-             unknown",
+             unknown: --reviewed would tell",
             grouped(mapped.count() as u64)
         )),
         None => terminal::note(format_args!(
-            "how many of them are true is unknown: --osm or a reviewed sample would tell"
+            "how many of them are true is unknown: --reviewed or --osm would tell"
         )),
     }
 }
@@ -260,6 +316,11 @@ fn explain(error: ExportError) -> CliError {
         }
         ExportError::NoLegacy { .. } => Some("use --format geojson".to_owned()),
         ExportError::NotStreamable { .. } => Some("name a file: -o FILE".to_owned()),
+        ExportError::WithoutGdal { .. } => Some(
+            "export --format geojson and convert it (ogr2ogr FILE hints.geojson), or build hvmap \
+             with its default features"
+                .to_owned(),
+        ),
         ExportError::Busy { .. } => Some("wait for it, or choose another name".to_owned()),
         _ => None,
     };

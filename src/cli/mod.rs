@@ -20,6 +20,7 @@ mod labels;
 mod ledger_trouble;
 mod model;
 mod model_args;
+mod reviewed;
 mod run;
 mod serve;
 mod simulate;

@@ -1,15 +1,14 @@
 //! One detection for one tower, strung into lines and ranked.
 //!
-//! In: the peaks of all candidates above a threshold. Out: a [`Grid`]. It is held in memory, 1
-//! to 3 kB a detection while lines are sought (the more, the closer they stand), since a tower's line
-//! may cross the whole country.
+//! In: the peaks of all candidates above a threshold. Out: a [`Grid`]. It is held in memory, some
+//! hundreds of bytes a detection, since a tower's line may cross the whole country.
 
 use std::cmp::Ordering;
 
 use rstar::{RTree, primitives::GeomWithData};
 
 use super::{
-    Comparison, Detection, Detections, DetectionsError,
+    Comparison, Detection, Detections, DetectionsError, ReviewCounts, Reviewed,
     chain::chain,
     compare::{self, Yards},
     distance_m,
@@ -60,14 +59,7 @@ impl Grid {
         score_min: f32,
         osm: Option<(&PowerFeatures, f64)>,
     ) -> Result<Self, DetectionsError> {
-        let mut hits = Vec::new();
-        detections.for_each_peak(score_min, |hit| {
-            hits.push(hit);
-            Ok::<_, DetectionsError>(())
-        })?;
-        let found = hits.len();
-        let mut towers = merge(hits);
-        let merged = (found - towers.len()) as u64;
+        let (mut towers, merged) = merged(detections, score_min)?;
         let places: Vec<_> = towers.iter().map(|tower| (tower.lon, tower.lat)).collect();
         let yards = osm.map(|(features, _)| Yards::of(features));
         let chains = chain(&places, |i| {
@@ -109,6 +101,11 @@ impl Grid {
         for chain in &mut self.chains {
             chain.towers.retain(|&tower| (tower as usize) < count);
         }
+    }
+
+    /// Puts people's labels on its hints, and answers what became of them.
+    pub fn review(&mut self, reviewed: &Reviewed) -> ReviewCounts {
+        reviewed.label(&mut self.towers)
     }
 
     /// By rank.
@@ -180,6 +177,33 @@ impl Grid {
     }
 }
 
+/// How many towers a run's [`Grid`] has: merged, but not chained, which takes a fraction of the
+/// time.
+///
+/// # Errors
+/// As for [`Grid::of`].
+pub fn count_towers(detections: &Detections<'_>, score_min: f32) -> Result<u64, DetectionsError> {
+    let (towers, _) = merged(detections, score_min)?;
+    Ok(towers.len() as u64)
+}
+
+/// One detection a tower, by falling score, and how many further views of them there were.
+fn merged(
+    detections: &Detections<'_>,
+    score_min: f32,
+) -> Result<(Vec<Detection>, u64), DetectionsError> {
+    let mut hits = Vec::new();
+    detections.for_each_peak(score_min, |hit| {
+        hits.push(hit);
+        Ok::<_, DetectionsError>(())
+    })?;
+    let found = hits.len();
+    let mut towers = merge(hits);
+    towers.shrink_to_fit();
+    let merged = (found - towers.len()) as u64;
+    Ok((towers, merged))
+}
+
 /// Well-chained ones first, then by score, then by tile.
 fn by_rank(a: &Detection, b: &Detection) -> Ordering {
     let support = |tower: &Detection| tower.support.min(SUPPORT_RANKED_MAX);
@@ -188,7 +212,7 @@ fn by_rank(a: &Detection, b: &Detection) -> Ordering {
         .total_cmp(&support(a))
         .then(b.score.total_cmp(&a.score))
         .then_with(|| place(a).cmp(&place(b)))
-        .then_with(|| a.id.cmp(&b.id))
+        .then(a.number.cmp(&b.number))
 }
 
 /// Of hits by falling score, the strongest of those that are one tower.
@@ -268,17 +292,13 @@ mod tests {
             (140_145, 95_508, 0.8, &[(8, 8)]),
         ]);
         assert_eq!((grid.towers().len(), grid.merged()), (2, 1));
-        assert_eq!(grid.towers()[0].id, "18-140144-95508-1");
+        assert_eq!(grid.towers()[0].id(), "18-140144-95508-1");
     }
 
     #[test]
     fn two_towers_in_one_tile_are_two() {
         let grid = grid(&[(140_143, 95_508, 0.7, &[(3, 3), (12, 11)])]);
-        let ids: Vec<_> = grid
-            .towers()
-            .iter()
-            .map(|tower| tower.id.as_str())
-            .collect();
+        let ids: Vec<_> = grid.towers().iter().map(Detection::id).collect();
         assert_eq!(ids, ["18-140143-95508-1", "18-140143-95508-2"]);
     }
 

@@ -1,18 +1,20 @@
 //! Detections: the candidates above a threshold, ranked and placed on the ground.
 //!
 //! In: a run's ledger. Out: [`Detection`]s tile by tile, streamed; the [`Grid`], in which a tower
-//! is one detection and stands in its line; what of it OpenStreetMap lacks; and how good it all is
-//! against known towers ([`evaluate`]). Never: a clock, chance, or any state of its own. The same ledger gives the same detections, byte
-//! for byte.
+//! is one detection and stands in its line; what of it OpenStreetMap lacks; how good it all is against
+//! known towers ([`evaluate`]), and by what people said of it ([`Expected`]). Never: a clock, chance,
+//! or any state of its own. The same ledger gives the same detections, byte for byte.
 
 mod chain;
 mod compare;
 mod distance;
 mod error;
 mod evaluate;
+mod expected;
 mod grid;
 mod locate;
 mod placeholder;
+mod reviewed;
 mod sphere;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -28,9 +30,11 @@ pub use evaluate::{
     Evaluation, EvaluationSettings, Location, Operation, ReliabilityBin, Target, TileCounts,
     TruthCounts, evaluate,
 };
-pub use grid::{Chain, Grid, MERGE_M};
+pub use expected::Expected;
+pub use grid::{Chain, Grid, MERGE_M, count_towers};
 pub use locate::{Peak, locate};
 pub use placeholder::{Placeholders, REPEATS_MIN, SPREAD_M_MIN};
+pub use reviewed::{Label, ReviewCounts, Reviewed, ReviewedError, read_reviewed};
 pub use truth::{TruthError, read_truth};
 
 use crate::{
@@ -42,11 +46,10 @@ use crate::{
 /// A likely tower.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Detection {
-    /// Tile and number within the tile, such as `18-140143-95508-1`: unique in a run, and the same
-    /// whatever the threshold.
-    pub id: String,
     /// The tile whose image gave the score.
     pub tile: TileCoord,
+    /// Counted from 1 within the tile, the strongest peak first.
+    pub number: u16,
     /// The model's score, 0 to 1. It ranks; it is not the probability that a tower stands here.
     pub score: f32,
     /// 1 is the best. Of a [`Grid`]: well-chained ones first. Of a tile: by falling score, among
@@ -77,6 +80,18 @@ pub struct Detection {
     pub osm_id: Option<Box<str>>,
     /// Metres to that, or to the line nearby.
     pub osm_distance_m: Option<f64>,
+    /// What a person said of it.
+    pub review: Option<Label>,
+}
+
+impl Detection {
+    /// Tile and number within the tile, such as `18-140143-95508-1`: unique in a run, and the same
+    /// whatever the threshold.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let TileCoord { z, x, y } = self.tile;
+        format!("{z}-{x}-{y}-{}", self.number)
+    }
 }
 
 /// The detections of a run.
@@ -216,8 +231,8 @@ impl<'a> Detections<'a> {
         });
         let (lon, lat) = tile.lon_lat_at_px(peak.x_px, peak.y_px);
         Detection {
-            id: format!("{}-{}-{}-{}", tile.z, tile.x, tile.y, number + 1),
             tile,
+            number: number as u16 + 1,
             score: candidate.score,
             rank,
             lon,
@@ -232,6 +247,7 @@ impl<'a> Detections<'a> {
             osm_status: None,
             osm_id: None,
             osm_distance_m: None,
+            review: None,
         }
     }
 }
@@ -266,7 +282,7 @@ mod tests {
         run.add(TileCoord { z: 18, x: 7, y: 4 }, 0.4, 4);
         let ids: Vec<_> = ranked(&run, 0.5)
             .into_iter()
-            .map(|d| (d.rank, d.id))
+            .map(|d| (d.rank, d.id()))
             .collect();
         assert_eq!(
             ids,
@@ -335,6 +351,6 @@ mod tests {
         run.add(TileCoord { z: 18, x: 5, y: 5 }, 0.8, 8);
         let found = ranked(&run, 0.5);
         assert_eq!((found.len(), found[0].rank), (1, 1));
-        assert_eq!(found[0].id, "18-5-5-1");
+        assert_eq!(found[0].id(), "18-5-5-1");
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, ops::Deref};
 
 use crate::{
+    detections::Detection,
     ledger::{
         AreaRecord, CandidateRow, ImageryRecord, Ledger, LedgerReader, Manifest, ModelRecord,
     },
@@ -10,6 +11,32 @@ use crate::{
         BlockCoord, BlockOutcome, Candidate, LowContrast, TileCoord, TileOutcome, UNIT_TILES_MAX,
     },
 };
+
+impl Detection {
+    /// A hint as it comes from a tile without a grid, but for its rank.
+    pub(crate) fn at_centre(tile: TileCoord, score: f32) -> Self {
+        let (lon, lat) = tile.centre();
+        Self {
+            tile,
+            number: 1,
+            score,
+            rank: 1,
+            lon,
+            lat,
+            x_px: 128.0,
+            y_px: 128.0,
+            uncertainty_m: 100.0,
+            located: false,
+            support: 0.0,
+            chain: None,
+            place: None,
+            osm_status: None,
+            osm_id: None,
+            osm_distance_m: None,
+            review: None,
+        }
+    }
+}
 
 /// A run that is written to a ledger when it is asked for.
 pub(crate) struct TestRun {

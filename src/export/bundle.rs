@@ -70,7 +70,7 @@ pub fn write_bundle(
 /// The style with the names of this run's layers.
 fn maplibre(request: &ExportRequest<'_>) -> String {
     let mut style = MAPLIBRE.to_owned();
-    for layer in ["towers", "scanned"] {
+    for layer in ["towers", "lines", "scanned"] {
         let name = layer_name(request.manifest(), layer);
         style = style.replace(
             &format!("\"source-layer\": \"{layer}\""),

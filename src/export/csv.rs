@@ -1,17 +1,26 @@
 //! Comma-separated values (RFC 4180): one row a detection, best first, behind a header.
 
-use std::io::{self, Write};
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
 
-use super::{ExportError, ExportRequest, credits::attribution, geojson::Degrees, table::Row};
+use super::{
+    ExportError, ExportRequest,
+    credits::attribution,
+    geojson::Degrees,
+    table::{FIELDS, Row, Value},
+};
 use crate::detections::Detection;
 
-/// Columns in order. The last ones are the same in every row: a table has no other place to say
-/// where it comes from.
-const HEADER: &str = "id,rank,band,score,lon,lat,tile,uncertainty_m,located,chain,place,osm_status,\
-    osm_id,osm_distance_m,synthetic,desc,attribution,imagery,model,manifest";
+/// Columns behind a detection's own. The last ones are the same in every row: a table has no other
+/// place to say where it comes from.
+const MORE_COLUMNS: [&str; 6] = ["lon", "lat", "attribution", "imagery", "model", "manifest"];
 
 pub(super) fn write(request: &ExportRequest<'_>, out: &mut dyn Write) -> Result<u64, ExportError> {
-    write!(out, "{HEADER}\r\n").map_err(ExportError::Stream)?;
+    let own = FIELDS.iter().map(|(name, _)| *name);
+    let header: Vec<_> = own.chain(MORE_COLUMNS).collect();
+    write!(out, "{}\r\n", header.join(",")).map_err(ExportError::Stream)?;
     let manifest = request.manifest();
     let origin = [
         attribution(request).as_str(),
@@ -19,7 +28,7 @@ pub(super) fn write(request: &ExportRequest<'_>, out: &mut dyn Write) -> Result<
         manifest.model.name.as_str(),
         manifest.hash().as_str(),
     ]
-    .map(quoted)
+    .map(|field| quoted(field).into_owned())
     .join(",");
     request.for_each(|detection| {
         write_row(request, detection, &origin, out).map_err(ExportError::Stream)
@@ -32,39 +41,26 @@ fn write_row(
     origin: &str,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let row = Row::of(request, detection);
-    write!(
-        out,
-        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{origin}\r\n",
-        row.id,
-        row.rank,
-        row.band,
-        row.score,
-        Degrees(detection.lon),
-        Degrees(detection.lat),
-        row.tile,
-        row.uncertainty_m,
-        row.located,
-        or_empty(row.chain),
-        or_empty(row.place),
-        or_empty(row.osm_status),
-        or_empty(row.osm_id),
-        or_empty(row.osm_distance_m),
-        row.synthetic,
-        quoted(&row.desc),
-    )
-}
-
-fn or_empty(value: Option<impl ToString>) -> String {
-    value.map(|value| value.to_string()).unwrap_or_default()
+    for (_, value) in Row::of(request, detection).iter() {
+        match value {
+            Some(Value::Text(text)) => out.write_all(quoted(text).as_bytes())?,
+            Some(Value::Whole(number)) => write!(out, "{number}")?,
+            Some(Value::Real(number)) => write!(out, "{number}")?,
+            Some(Value::Flag(flag)) => write!(out, "{flag}")?,
+            None => {}
+        }
+        out.write_all(b",")?;
+    }
+    let (lon, lat) = (Degrees(detection.lon), Degrees(detection.lat));
+    write!(out, "{lon},{lat},{origin}\r\n")
 }
 
 /// A field, in quotes where its characters ask for them.
-fn quoted(field: &str) -> String {
+fn quoted(field: &str) -> Cow<'_, str> {
     if field.contains([',', '"', '\r', '\n']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
+        format!("\"{}\"", field.replace('"', "\"\"")).into()
     } else {
-        field.to_owned()
+        field.into()
     }
 }
 

@@ -20,6 +20,8 @@ pub enum ExportError {
     PointsOnly { format: Format },
     #[error("the format {format} has no legacy property names, only GeoJSON has")]
     NoLegacy { format: Format },
+    #[error("this hvmap was built without GDAL, which writes the format {format}")]
+    WithoutGdal { format: Format },
     #[cfg(feature = "gdal")]
     #[error("GDAL could not write {}: {what}", path.display())]
     Ogr { path: PathBuf, what: String },

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{
     ExportError, ExportRequest, Geometry, Schema,
     credits::{Provenance, attribution, layer_name},
-    table::Row,
+    table::{Row, hundredths, tenths},
 };
 use crate::{
     detections::{Chain, Detection},
@@ -163,7 +163,7 @@ fn write_feature(
     write!(
         out,
         r#"{{"type":"Feature","id":"{}","geometry":"#,
-        detection.id
+        detection.id()
     )?;
     match request.geometry {
         Geometry::Point => write!(
@@ -294,16 +294,6 @@ fn write_square(tile: TileCoord, out: &mut dyn Write) -> io::Result<()> {
         out,
         r#"{{"type":"Polygon","coordinates":[[[{west},{south}],[{east},{south}],[{east},{north}],[{west},{north}],[{west},{south}]]]}}"#
     )
-}
-
-/// Rounds to tenths: an uncertainty of metres has no more to say.
-pub(super) fn tenths(metres: f64) -> f64 {
-    (metres * 10.0).round() / 10.0
-}
-
-/// Rounds a share to hundredths.
-pub(super) fn hundredths(share: f32) -> f64 {
-    (f64::from(share) * 100.0).round() / 100.0
 }
 
 /// Degrees with 6 decimals, as RFC 7946 recommends, and no negative zero.
@@ -440,6 +430,55 @@ mod tests {
         let text = text(&run, Format::Geojson, Geometry::Tile);
         assert!(text.contains("[180.000000,") && text.contains("[179.998627,"));
         assert!(text.contains("[-180.000000,") && text.contains("[-179.998627,"));
+    }
+
+    /// Ten hints in a row, 250 m apart, five on either side of the antimeridian.
+    fn across_the_antimeridian() -> TestRun {
+        let side = 1u32 << 18;
+        let mut run = TestRun::default();
+        for i in 0..10u32 {
+            let x = (side - 10 + 2 * i) % side;
+            run.add(
+                TileCoord {
+                    z: 18,
+                    x,
+                    y: 131_000,
+                },
+                0.9,
+                i.into(),
+            );
+        }
+        run
+    }
+
+    #[test]
+    fn a_line_across_the_antimeridian_is_split_there() {
+        let text = text(&across_the_antimeridian(), Format::Geojson, Geometry::Line);
+        let all: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let features = all["features"].as_array().unwrap();
+        assert_eq!(features.len(), 1);
+        assert_eq!(features[0]["properties"]["towers"], 10);
+        let geometry = &features[0]["geometry"];
+        assert_eq!(geometry["type"], "MultiLineString");
+        let parts: Vec<Vec<(f64, f64)>> =
+            serde_json::from_value(geometry["coordinates"].clone()).unwrap();
+        assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [6, 6]);
+        for part in &parts {
+            let west = part[0].0 < 0.0 || part[1].0 < 0.0;
+            assert!(
+                part.iter()
+                    .all(|&(lon, _)| (lon < 0.0) == west && lon.abs() <= 180.0)
+            );
+        }
+        let (end, start) = (parts[0][5], parts[1][0]);
+        assert_eq!((end.0.abs(), start.0, end.1), (180.0, -end.0, start.1));
+    }
+
+    #[test]
+    fn a_way_for_josm_stops_at_the_antimeridian() {
+        let text = text(&across_the_antimeridian(), Format::Osm, Geometry::Point);
+        assert_eq!(text.matches("<way ").count(), 2);
+        assert_eq!(text.matches("<nd ").count(), 10);
     }
 
     proptest! {

@@ -6,7 +6,8 @@
 //! tasks at the most, so there may be several files.
 
 use std::{
-    io::{self, BufWriter, Write},
+    fs,
+    io::{self, BufWriter, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -50,6 +51,11 @@ pub(super) fn write(
     if parts.is_empty() {
         parts.push(&[]);
     }
+    let surplus = surplus(path, parts.len());
+    if let (IfExists::Refuse, Some(path)) = (if_exists, surplus.first()) {
+        // Beside fewer tasks it would be taken for one of theirs.
+        return Err(ExportError::Exists { path: path.clone() });
+    }
     let mut written = Vec::new();
     for (number, part) in parts.iter().enumerate() {
         let path = part_path(path, number + 1);
@@ -66,7 +72,25 @@ pub(super) fn write(
         written.push(staged);
     }
     written.into_iter().try_for_each(StagedFile::publish)?;
+    for path in surplus {
+        fs::remove_file(&path).map_err(|source| ExportError::Write { path, source })?;
+    }
     Ok(tasks.len() as u64)
+}
+
+/// Files of tasks that an earlier export with more parts left.
+fn surplus(path: &Path, parts: usize) -> Vec<PathBuf> {
+    let holds_tasks = |path: &PathBuf| {
+        let first = fs::File::open(path).and_then(|mut file| {
+            let mut first = [0];
+            file.read_exact(&mut first).map(|()| first[0])
+        });
+        first.is_ok_and(|first| first == RECORD_SEPARATOR)
+    };
+    (parts + 1..)
+        .map(|number| part_path(path, number))
+        .take_while(holds_tasks)
+        .collect()
 }
 
 fn part_path(path: &Path, number: usize) -> PathBuf {
@@ -86,7 +110,7 @@ fn write_task(
     detection: &Detection,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let id = &detection.id;
+    let id = detection.id();
     let mut properties = serde_json::to_value(Row::of(request, detection))?;
     properties["instructions"] = json!(INSTRUCTIONS);
     properties["priority"] = json!(match detection.rank {
@@ -146,5 +170,16 @@ mod tests {
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), 2_001);
+
+        // With fewer tasks the second file is no longer one of theirs.
+        let fewer = ExportRequest::new(&ledger, 0.5).unwrap().with_hints_max(9);
+        let write = |if_exists| super::super::write(Format::Maproulette, &fewer, &path, if_exists);
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(
+            write(IfExists::Refuse),
+            Err(ExportError::Exists { .. })
+        ));
+        assert_eq!(write(IfExists::Replace).unwrap(), 9);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

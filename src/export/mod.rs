@@ -33,7 +33,7 @@ pub use curves::write_curves;
 pub use error::ExportError;
 
 use crate::{
-    detections::{Detection, Detections, Grid, OsmStatus},
+    detections::{Detection, Detections, Grid, Label, OsmStatus, ReviewCounts, Reviewed},
     ledger::{LedgerReader, Manifest},
     osm::PowerFeatures,
 };
@@ -50,11 +50,9 @@ pub enum Format {
     Csv,
     /// Vector tiles (MBTiles 1.3 with MVT 2.1): towers and scanned area, at every zoom.
     Mbtiles,
-    /// GeoPackage with towers, lines and the style for QGIS inside.
-    #[cfg(feature = "gdal")]
+    /// GeoPackage with towers, lines and the style for QGIS inside. Takes GDAL.
     Gpkg,
-    /// FlatGeobuf with a spatial index: for the web and for GIS.
-    #[cfg(feature = "gdal")]
+    /// FlatGeobuf with a spatial index: for the web and for GIS. Takes GDAL.
     Flatgeobuf,
     /// A layer for JOSM that is never uploaded, along the lines.
     Osm,
@@ -71,9 +69,7 @@ impl Format {
         Self::Geojsonseq,
         Self::Csv,
         Self::Mbtiles,
-        #[cfg(feature = "gdal")]
         Self::Gpkg,
-        #[cfg(feature = "gdal")]
         Self::Flatgeobuf,
         Self::Osm,
         Self::Maproulette,
@@ -88,9 +84,7 @@ impl Format {
             Self::Geojsonseq => "geojsonseq",
             Self::Csv => "csv",
             Self::Mbtiles => "mbtiles",
-            #[cfg(feature = "gdal")]
             Self::Gpkg => "gpkg",
-            #[cfg(feature = "gdal")]
             Self::Flatgeobuf => "flatgeobuf",
             Self::Osm => "osm",
             Self::Maproulette => "maproulette",
@@ -101,12 +95,7 @@ impl Format {
     /// Whether it is written from front to back, so that it can go to a pipe.
     #[must_use]
     pub fn streams(self) -> bool {
-        match self {
-            Self::Mbtiles => false,
-            #[cfg(feature = "gdal")]
-            Self::Gpkg | Self::Flatgeobuf => false,
-            _ => true,
-        }
+        !matches!(self, Self::Mbtiles | Self::Gpkg | Self::Flatgeobuf)
     }
 
     /// Whether it leads straight to OpenStreetMap, where nothing drawn may go.
@@ -163,6 +152,7 @@ pub struct ExportRequest<'a> {
     threshold: f32,
     geometry: Geometry,
     schema: Schema,
+    outline: Vec<Vec<(f64, f64)>>,
 }
 
 impl<'a> ExportRequest<'a> {
@@ -203,6 +193,7 @@ impl<'a> ExportRequest<'a> {
             threshold,
             geometry: Geometry::Point,
             schema: Schema::Hvmap,
+            outline: Vec::new(),
         })
     }
 
@@ -218,11 +209,24 @@ impl<'a> ExportRequest<'a> {
         self
     }
 
+    /// The outline of the run's area, as closed rings of longitudes and latitudes, for the report's
+    /// map. A ledger holds the area's tiles alone.
+    #[must_use]
+    pub fn with_outline(mut self, rings: Vec<Vec<(f64, f64)>>) -> Self {
+        self.outline = rings;
+        self
+    }
+
     /// Keeps the best ranked detections alone.
     #[must_use]
     pub fn with_hints_max(mut self, hints: usize) -> Self {
         self.grid.truncate(hints);
         self
+    }
+
+    /// Puts people's labels on the detections, and answers what became of them.
+    pub fn review(&mut self, reviewed: &Reviewed) -> ReviewCounts {
+        self.grid.review(reviewed)
     }
 
     /// The likely towers and lines that are exported.
@@ -249,13 +253,19 @@ impl<'a> ExportRequest<'a> {
         Ok(self.grid.towers().len() as u64)
     }
 
-    /// What there is left to map, along the lines.
+    /// What there is left to map, along the lines: what is mapped already is not, nor what a person
+    /// rejected.
     fn to_map(&self) -> impl Iterator<Item = &Detection> {
-        let unmapped = |tower: &&Detection| tower.osm_status != Some(OsmStatus::Mapped);
-        self.grid.along_lines().into_iter().filter(unmapped)
+        let is_left = |tower: &&Detection| {
+            tower.osm_status != Some(OsmStatus::Mapped) && tower.review != Some(Label::Rejected)
+        };
+        self.grid.along_lines().into_iter().filter(is_left)
     }
 
     fn check(&self, format: Format) -> Result<(), ExportError> {
+        if cfg!(not(feature = "gdal")) && matches!(format, Format::Gpkg | Format::Flatgeobuf) {
+            return Err(ExportError::WithoutGdal { format });
+        }
         if self.geometry != Geometry::Point && !format.has_tile_squares() {
             return Err(ExportError::PointsOnly { format });
         }

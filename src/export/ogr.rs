@@ -11,8 +11,7 @@ use gdal::{
     errors::GdalError,
     spatial_ref::{AxisMappingStrategy, SpatialRef},
     vector::{
-        Feature, FieldDefn, FieldValue, Geometry, LayerAccess, LayerOptions, OGRFieldType,
-        OGRwkbGeometryType,
+        Feature, FieldDefn, Geometry, LayerAccess, LayerOptions, OGRFieldType, OGRwkbGeometryType,
     },
 };
 use rusqlite::{Connection, params};
@@ -20,9 +19,9 @@ use rusqlite::{Connection, params};
 use super::{
     ExportError, ExportRequest, Format, QGIS_LINE_STYLE, QGIS_STYLE,
     credits::{NOTE, Provenance, layer_name},
-    geojson::{hundredths, line_parts, lines, tenths},
+    geojson::{line_parts, lines},
     staged::StagedFile,
-    table::Row,
+    table::{FIELDS, Kind, Row, Value, hundredths, tenths},
 };
 use crate::gdal_reports::{Quiet, take_failure};
 
@@ -94,27 +93,16 @@ fn write_layers(
             ty: OGRwkbGeometryType::wkbPoint,
             options: Some(&options),
         })?;
-        use OGRFieldType::{OFTInteger64, OFTReal, OFTString};
-        for (name, kind) in [
-            ("id", OFTString),
-            ("rank", OFTInteger64),
-            ("band", OFTString),
-            ("score", OFTReal),
-            ("tile", OFTString),
-            ("uncertainty_m", OFTReal),
-            ("located", OFTInteger64),
-            ("chain", OFTInteger64),
-            ("place", OFTInteger64),
-            ("osm_status", OFTString),
-            ("osm_id", OFTString),
-            ("osm_distance_m", OFTReal),
-            ("synthetic", OFTInteger64),
-            ("desc", OFTString),
-            ("attribution", OFTString),
-            ("model", OFTString),
-            ("manifest", OFTString),
-        ] {
+        for (name, kind) in FIELDS {
+            let kind = match kind {
+                Kind::Text => OGRFieldType::OFTString,
+                Kind::Whole | Kind::Flag => OGRFieldType::OFTInteger64,
+                Kind::Real => OGRFieldType::OFTReal,
+            };
             FieldDefn::new(name, kind)?.add_to_layer(&layer)?;
+        }
+        for name in ["attribution", "model", "manifest"] {
+            FieldDefn::new(name, OGRFieldType::OFTString)?.add_to_layer(&layer)?;
         }
         let (attribution, hash) = (super::credits::attribution(request), manifest.hash());
         begin(&layer, format);
@@ -124,31 +112,24 @@ fn write_layers(
             let mut point = Geometry::empty(OGRwkbGeometryType::wkbPoint)?;
             point.add_point_2d((detection.lon, detection.lat));
             feature.set_geometry(point)?;
-            let text = |text: &str| Some(FieldValue::StringValue(text.to_owned()));
-            let whole = |number: i64| FieldValue::Integer64Value(number);
-            let values = [
-                text(row.id),
-                Some(whole(row.rank as i64)),
-                text(row.band),
-                Some(FieldValue::RealValue(f64::from(row.score))),
-                text(&row.tile),
-                Some(FieldValue::RealValue(row.uncertainty_m)),
-                Some(whole(row.located.into())),
-                row.chain.map(|chain| whole(chain.into())),
-                row.place.map(|place| whole(place.into())),
-                row.osm_status.and_then(text),
-                row.osm_id.and_then(text),
-                row.osm_distance_m.map(FieldValue::RealValue),
-                Some(whole(row.synthetic.into())),
-                text(&row.desc),
-                text(&attribution),
-                text(&manifest.model.name),
-                text(&hash),
-            ];
-            for (index, value) in values.iter().enumerate() {
-                if let Some(value) = value {
-                    feature.set_field(index, value)?;
+            for (index, (_, value)) in row.iter().enumerate() {
+                match value {
+                    Some(Value::Text(text)) => feature.set_field_string(index, text)?,
+                    Some(Value::Whole(number)) => {
+                        feature.set_field_integer64(index, *number as i64)?;
+                    }
+                    Some(Value::Real(number)) => feature.set_field_double(index, *number)?,
+                    Some(Value::Flag(flag)) => {
+                        feature.set_field_integer64(index, (*flag).into())?;
+                    }
+                    None => {}
                 }
+            }
+            for (i, text) in [&attribution, &manifest.model.name, &hash]
+                .iter()
+                .enumerate()
+            {
+                feature.set_field_string(FIELDS.len() + i, text)?;
             }
             feature.create(&layer)?;
         }

@@ -13,8 +13,8 @@ use std::io::{self, Write};
 use super::{
     ExportError, ExportRequest,
     credits::{NOTE, RULES, attribution, layer_name},
-    geojson::{Degrees, hundredths, lines},
-    table::Row,
+    geojson::{Degrees, lines},
+    table::{Row, Value, hundredths},
 };
 use crate::detections::{Chain, Detection};
 
@@ -139,30 +139,21 @@ fn write_node(
     number: u64,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let row = Row::of(request, detection);
     writeln!(
         out,
         "  <node id=\"-{number}\" lat=\"{}\" lon=\"{}\">",
         Degrees(detection.lat),
         Degrees(detection.lon)
     )?;
-    let text = |value: Option<u32>| value.map(|value| value.to_string());
-    let tags = [
-        ("id", Some(row.id.to_owned())),
-        ("rank", Some(row.rank.to_string())),
-        ("band", Some(row.band.to_owned())),
-        ("score", Some(row.score.to_string())),
-        ("chain", text(row.chain)),
-        ("place", text(row.place)),
-        ("uncertainty_m", Some(row.uncertainty_m.to_string())),
-        ("osm_status", row.osm_status.map(str::to_owned)),
-        ("synthetic", row.synthetic.then(|| "yes".to_owned())),
-        ("desc", Some(row.desc)),
-    ];
-    for (key, value) in tags {
-        if let Some(value) = value {
-            write_tag(&format!("hvmap:{key}"), &value, out)?;
-        }
+    for (key, value) in Row::of(request, detection).iter() {
+        let value = match value {
+            Some(Value::Text(text)) => text.to_string(),
+            Some(Value::Whole(number)) => number.to_string(),
+            Some(Value::Real(number)) => number.to_string(),
+            Some(Value::Flag(true)) => "yes".to_owned(),
+            Some(Value::Flag(false)) | None => continue,
+        };
+        write_tag(&format!("hvmap:{key}"), &value, out)?;
     }
     out.write_all(b"  </node>\n")
 }

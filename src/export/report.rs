@@ -147,6 +147,14 @@ impl Map {
             }
             (north, south) = (north.min(tile.y), south.max(tile.y));
         })?;
+        for &(lon, lat) in request.outline.iter().flatten() {
+            let tile = mercator::tile_at(lon, lat, zoom);
+            for (bounds, shift) in bounds.iter_mut().zip([0, side / 2]) {
+                let x = (tile.x + shift) % side;
+                *bounds = (bounds.0.min(x), bounds.1.max(x));
+            }
+            (north, south) = (north.min(tile.y), south.max(tile.y));
+        }
         if north == u32::MAX {
             (north, south, bounds) = (0, 0, [(0, 0); 2]);
         }
@@ -192,6 +200,32 @@ impl Map {
         (x / scale, (y - f64::from(self.north)) / scale)
     }
 
+    /// The area's outline, without points that nobody can tell apart.
+    fn outline(&self, request: &ExportRequest<'_>, unit: f64) -> String {
+        let mut path = String::new();
+        for ring in &request.outline {
+            let mut last: Option<(f64, f64)> = None;
+            for &(lon, lat) in ring {
+                let (x, y) = self.at(lon, lat);
+                let far = |(a, b): (f64, f64)| (x - a).abs().max((y - b).abs()) >= unit;
+                match last {
+                    None => put(&mut path, format_args!("M{x:.1} {y:.1}")),
+                    Some(before) if far(before) => put(&mut path, format_args!("L{x:.1} {y:.1}")),
+                    Some(_) => continue,
+                }
+                last = Some((x, y));
+            }
+            path.push('Z');
+        }
+        match path.is_empty() {
+            true => path,
+            false => format!(
+                "<path id=area stroke=#5b2a86 stroke-width={:.3} d=\"{path}\"/>",
+                1.2 * unit
+            ),
+        }
+    }
+
     fn png(&self) -> Result<Vec<u8>, ExportError> {
         let full = (self.tiles_per_px * self.tiles_per_px) as f32;
         let picture = RgbaImage::from_fn(self.width, self.height, |x, y| {
@@ -226,7 +260,7 @@ impl Map {
         let (width, height) = (self.width, self.height);
         let shown = width.max(600).min(MAP_PX_MAX.max(width));
         let unit = f64::from(width) / f64::from(shown);
-        let mut svg = String::new();
+        let mut svg = self.outline(request, unit);
         let towers = request.grid().towers();
         for chain in lines(request).take(LINES_DRAWN) {
             let points = chain.towers.iter().map(|&tower| {
@@ -249,6 +283,10 @@ impl Map {
             let (x, y) = self.at(tower.lon, tower.lat);
             put(&mut dots, format_args!("M{x:.2} {y:.2}h0"));
         }
+        let area = match request.outline.is_empty() {
+            true => "",
+            false => "<span style=\"background:#5b2a86\"></span>the area",
+        };
         let colour = |[r, g, b]: [u8; 3]| format!("#{r:02x}{g:02x}{b:02x}");
         Ok(format!(
             "<h2>Where it looked, and what it found</h2>\
@@ -258,7 +296,7 @@ impl Map {
              <path stroke=#b3470a stroke-width={:.3} stroke-linecap=round d=\"{dots}\"/></svg></div>\
              <p class=key><span style=\"background:{}\"></span>looked at<span style=\"background:{}\"></span>no imagery\
              <span style=\"background:{}\"></span>failed<span style=\"background:{}\"></span>not looked at\
-             <span style=\"background:#111\"></span>probable line<span style=\"background:#b3470a\"></span>lonely hint. \
+             {area}<span style=\"background:#111\"></span>probable line<span style=\"background:#b3470a\"></span>lonely hint. \
              A pixel is {} × {} tiles.</p>\n",
             BASE64.encode(self.png()?),
             1.6 * unit,
@@ -342,7 +380,7 @@ fn random(towers: &[Detection]) -> Vec<&Detection> {
     let mut drawn: Vec<_> = towers
         .iter()
         .skip(CHIPS)
-        .map(|tower| (xxh3_64(tower.id.as_bytes()), tower))
+        .map(|tower| (xxh3_64(tower.id().as_bytes()), tower))
         .collect();
     drawn.sort_unstable_by_key(|&(lot, tower)| (lot, tower.rank));
     drawn

@@ -372,6 +372,45 @@ fn what_is_mapped_already_is_told_and_left_out_of_tasks() {
 }
 
 #[test]
+fn an_osm_file_of_another_country_is_told_from_one_without_towers() {
+    let folder = Folder::new();
+    let run = run_folder(&folder);
+    let path = folder.path("power.geojson");
+    let tower = json!({
+        "type": "Feature", "properties": { "power": "tower" },
+        "geometry": { "type": "Point", "coordinates": [72.5, 31.0] },
+    });
+    let collection = json!({ "type": "FeatureCollection", "features": [tower] });
+    fs::write(&path, collection.to_string()).unwrap();
+    let compared = ["--osm", path.to_str().unwrap()];
+    let output = export(&run, "geojson", Path::new("-"), &compared);
+    assert_eq!(output.code, 0, "{output}");
+    assert!(
+        output.stderr.contains("is it of the same country?"),
+        "{output}"
+    );
+    assert!(!output.stderr.contains("recall"), "{output}");
+    let here = power(&folder);
+    let output = export(&run, "geojson", Path::new("-"), &["--osm", &here]);
+    assert!(!output.stderr.contains("same country"), "{output}");
+}
+
+#[cfg(not(feature = "gdal"))]
+#[test]
+fn formats_that_take_gdal_are_refused_without_it_and_leave_nothing() {
+    let folder = Folder::new();
+    let run = run_folder(&folder);
+    let path = folder.path("hints.gpkg");
+    let refused = export(&run, "gpkg", &path, &[]);
+    assert_eq!(refused.code, 2, "{refused}");
+    assert!(
+        refused.stderr.contains("without GDAL") && refused.stderr.contains("hint:"),
+        "{refused}"
+    );
+    assert!(!path.exists());
+}
+
+#[test]
 fn a_layer_for_josm_keeps_its_order_in_a_relation() {
     let folder = Folder::new();
     let run = run_folder(&folder);
@@ -416,6 +455,79 @@ fn a_budget_keeps_the_best_ranked_hints() {
     assert_eq!(ranks, ["1", "2", "3", "4", "5", "6", "7"]);
     let hours = export(&run, "csv", Path::new("-"), &["--review-hours", "0.02"]);
     assert_eq!(hours.stdout.lines().count(), 21);
+}
+
+#[test]
+fn labels_of_a_sample_tell_how_many_hints_are_true() {
+    let folder = Folder::new();
+    let run = run_folder(&folder);
+    let table = export(&run, "csv", Path::new("-"), &[]).stdout;
+    // Every second hint is reviewed, and of those every fourth rejected.
+    let mut labels = "id,label\n".to_owned();
+    let mut rejected = Vec::new();
+    for (i, row) in table
+        .lines()
+        .skip(1)
+        .enumerate()
+        .filter(|(i, _)| i % 2 == 0)
+    {
+        let id = row.split(',').next().unwrap();
+        let label = if i % 8 == 0 { "rejected" } else { "accepted" };
+        labels += &format!("{id},{label}\n");
+        rejected.extend((i % 8 == 0).then(|| id.to_owned()));
+    }
+    labels += "18-1-1-1,accepted\n18-1-1-2,unsure\n";
+    let path = folder.path("labels.csv");
+    fs::write(&path, labels).unwrap();
+    let reviewed = ["--reviewed", path.to_str().unwrap()];
+
+    let output = export(&run, "osm", Path::new("-"), &reviewed);
+    assert_eq!(output.code, 0, "{output}");
+    insta::assert_snapshot!(output.stderr);
+    assert_eq!(output.stdout.matches("<node ").count(), 35);
+    for id in rejected {
+        assert!(!output.stdout.contains(&format!("v=\"{id}\"")), "{id}");
+    }
+    let budget = [&reviewed[..], &["--max-hints", "10"]].concat();
+    let output = export(&run, "geojson", Path::new("-"), &budget);
+    assert!(
+        output
+            .stderr
+            .contains("of 10 hints about 6 are true towers"),
+        "{output}"
+    );
+    let all: Value = serde_json::from_str(&output.stdout).unwrap();
+    let review = &all["features"][0]["properties"]["review"];
+    assert_eq!(review, "rejected");
+
+    let table = hvmap([&["eval", &run], &reviewed[..]].concat());
+    assert_eq!(table.code, 0, "{table}");
+    insta::assert_snapshot!(table.stdout);
+    let json = hvmap([&["eval", &run, "--json"], &reviewed[..]].concat());
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(json["reviewed"]["accepted"], 15);
+    assert_eq!(json["reviewed"]["elsewhere"], 1);
+    assert_eq!(json["reviewed"]["best"][0]["towers"], 30.0);
+
+    fs::write(&path, "id,label\n18-1-1-1,accepted\n").unwrap();
+    let foreign = export(&run, "csv", Path::new("-"), &reviewed);
+    assert!(
+        foreign.stderr.contains("are they of another one?"),
+        "{foreign}"
+    );
+    assert!(foreign.stderr.contains("is unknown"), "{foreign}");
+    fs::write(&path, "id,label\n18-1-1-1,perhaps\n").unwrap();
+    let refused = export(&run, "csv", Path::new("-"), &reviewed);
+    assert_eq!(
+        (refused.code, refused.stdout.as_str()),
+        (2, ""),
+        "{refused}"
+    );
+    assert!(
+        refused.stderr.contains("line 2") && refused.stderr.contains("hint:"),
+        "{refused}"
+    );
+    assert_eq!(hvmap(["eval", &run]).code, 2, "truth or labels are needed");
 }
 
 #[test]

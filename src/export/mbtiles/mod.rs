@@ -1,9 +1,10 @@
 //! Vector tiles in MBTiles (<https://github.com/mapbox/mbtiles-spec/blob/master/1.3/spec.md>).
 //!
-//! Two layers: `towers`, points, all of them at the deepest zoom and the best ranked above; and
-//! `scanned`, the area whose tiles were classified, in outlines that coarsen with the zoom. Rows
+//! Three layers: `towers`, points, all of them at the deepest zoom and the best ranked above;
+//! `lines`, the probable lines, coarser and the longest first above; and `scanned`, the area whose tiles were classified, in outlines that coarsen with the zoom. Rows
 //! are TMS, counted from the south: the flip happens here.
 
+mod lines;
 mod mvt;
 mod outline;
 mod pyramid;
@@ -26,11 +27,12 @@ use self::{
 use super::{
     ExportError, ExportRequest,
     credits::{NOTE, Provenance, attribution, layer_name},
-    geojson::tenths,
+    geojson::line_parts,
     staged::StagedFile,
+    table::{FIELDS, Kind, hundredths, tenths},
 };
 use crate::{
-    detections::Placeholders,
+    detections::{Chain, Placeholders},
     tiles::{BlockOutcome, Bounds, TileCoord, mercator},
 };
 
@@ -42,7 +44,15 @@ pub(super) fn write(request: &ExportRequest<'_>, staged: &StagedFile) -> Result<
     let run_zoom = request.manifest().zoom;
     let (zoom_min, zoom_max) = zooms(run_zoom);
     let sorting = Sorting::create(&staged.partial_path().with_extension("sorting"), zoom_max)?;
-    let detections = request.for_each(|detection| sorting.add_tower(detection))?;
+    let detections = request.for_each(|detection| sorting.add_tower(request, detection))?;
+    for chain in super::geojson::lines(request) {
+        let mut part = 0;
+        for places in line_parts(request, chain) {
+            part = lines::cut(chain.number, part, &places, zoom_max, &mut |leaf, piece| {
+                sorting.add_piece(leaf, &piece)
+            })?;
+        }
+    }
     request.detections.ledger().outcomes(|outcome| {
         add_scanned(
             &sorting,
@@ -78,7 +88,7 @@ pub(super) fn write(request: &ExportRequest<'_>, staged: &StagedFile) -> Result<
         Ok::<_, ExportError>(())
     };
     let mut pyramid = Pyramid::new(run_zoom);
-    sorting.for_each_leaf(run_zoom, |leaf| pyramid.add(leaf, &mut emit))?;
+    sorting.for_each_leaf(|leaf| pyramid.add(leaf, &mut emit))?;
     pyramid.finish(&mut emit)?;
 
     let view = extent.view(zoom_min, zoom_max);
@@ -130,17 +140,22 @@ fn add_scanned(
 }
 
 /// The names of the layers.
-struct Layers {
+struct Layers<'a> {
     towers: String,
+    lines: String,
     scanned: String,
+    /// In the order of their numbers.
+    chains: &'a [Chain],
 }
 
-impl Layers {
-    fn of(request: &ExportRequest<'_>) -> Self {
+impl<'a> Layers<'a> {
+    fn of(request: &'a ExportRequest<'_>) -> Self {
         let name = |layer| layer_name(request.manifest(), layer);
         Self {
             towers: name("towers"),
+            lines: name("lines"),
             scanned: name("scanned"),
+            chains: request.grid().chains(),
         }
     }
 
@@ -157,9 +172,15 @@ impl Layers {
         }
         let mut towers = LayerBuilder::new(&self.towers);
         for tower in &content.towers {
-            towers.point(tower.rank, tower.position, &properties(tower));
+            towers.point(tower.rank, tower.position, &properties(tower)?);
         }
-        let layers = [scanned, towers]
+        let mut lines = LayerBuilder::new(&self.lines);
+        for pieces in content.lines.chunk_by(|a, b| a.line == b.line) {
+            let chain = &self.chains[pieces[0].line as usize - 1];
+            let ways = pieces.iter().map(|piece| piece.points.as_slice());
+            lines.lines(chain.number.into(), ways, &line_properties(chain));
+        }
+        let layers = [scanned, lines, towers]
             .into_iter()
             .filter_map(LayerBuilder::finish);
         let tile = mvt::Tile {
@@ -178,10 +199,16 @@ impl Layers {
                 "description": "likely towers: hints to verify",
                 "minzoom": zoom_min,
                 "maxzoom": zoom_max,
+                "fields": described_fields(),
+            },
+            {
+                "id": self.lines,
+                "description": "probable lines: hints to verify",
+                "minzoom": zoom_min,
+                "maxzoom": zoom_max,
                 "fields": {
-                    "id": "String", "rank": "Number", "score": "Number", "tile": "String",
-                    "uncertainty_m": "Number", "located": "Boolean", "chain": "Number",
-                    "place": "Number",
+                    "chain": "Number", "towers": "Number", "length_m": "Number",
+                    "confidence": "Number",
                 },
             },
             {
@@ -195,25 +222,47 @@ impl Layers {
     }
 }
 
-fn properties(tower: &Tower) -> Vec<(&'static str, mvt::Value)> {
-    let in_line = [("chain", tower.chain), ("place", tower.place)];
-    let in_line = in_line.map(|(key, value)| Some((key, u64::from(value?).into())));
-    let own = [
-        ("id", tower.id.as_str().into()),
-        ("rank", tower.rank.into()),
-        ("score", tower.score.into()),
-        ("tile", tower.tile.to_string().as_str().into()),
-        ("uncertainty_m", tenths(tower.uncertainty_m).into()),
-        ("located", tower.located.into()),
-    ];
-    own.into_iter()
-        .chain(in_line.into_iter().flatten())
-        .collect()
+/// The fields of a detection that go into vector tiles: what `desc` says stands in the others, and
+/// would make up most of a tile.
+fn fields() -> impl Iterator<Item = (usize, &'static str, Kind)> {
+    let numbered = FIELDS.iter().enumerate();
+    numbered
+        .map(|(i, &(name, kind))| (i, name, kind))
+        .filter(|&(_, name, _)| name != "desc")
+}
+
+fn described_fields() -> serde_json::Value {
+    let described = fields().map(|(_, name, kind)| {
+        let kind = match kind {
+            Kind::Text => "String",
+            Kind::Whole | Kind::Real => "Number",
+            Kind::Flag => "Boolean",
+        };
+        (name.to_owned(), kind.into())
+    });
+    serde_json::Value::Object(described.collect())
+}
+
+fn properties(tower: &Tower) -> std::io::Result<Vec<(&'static str, mvt::Value)>> {
+    let values: Vec<Option<serde_json::Value>> = serde_json::from_slice(&tower.values)?;
+    let value = |i: usize| Some(mvt::Value::from(values.get(i)?.as_ref()?));
+    Ok(fields()
+        .filter_map(|(i, name, _)| Some((name, value(i)?)))
+        .collect())
+}
+
+fn line_properties(chain: &Chain) -> [(&'static str, mvt::Value); 4] {
+    [
+        ("chain", u64::from(chain.number).into()),
+        ("towers", (chain.towers.len() as u64).into()),
+        ("length_m", tenths(chain.length_m).into()),
+        ("confidence", hundredths(chain.confidence).into()),
+    ]
 }
 
 fn metadata(
     request: &ExportRequest<'_>,
-    layers: &Layers,
+    layers: &Layers<'_>,
     view: &View,
     (zoom_min, zoom_max): (u8, u8),
 ) -> Vec<(&'static str, String)> {

@@ -86,10 +86,10 @@ impl From<&str> for Value {
     }
 }
 
-impl From<f32> for Value {
-    fn from(number: f32) -> Self {
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
         Self {
-            float_value: Some(number),
+            uint_value: Some(number),
             ..Self::default()
         }
     }
@@ -104,20 +104,25 @@ impl From<f64> for Value {
     }
 }
 
-impl From<u64> for Value {
-    fn from(number: u64) -> Self {
-        Self {
-            uint_value: Some(number),
-            ..Self::default()
-        }
-    }
-}
-
-impl From<bool> for Value {
-    fn from(flag: bool) -> Self {
-        Self {
-            bool_value: Some(flag),
-            ..Self::default()
+impl From<&serde_json::Value> for Value {
+    fn from(value: &serde_json::Value) -> Self {
+        match value {
+            serde_json::Value::Bool(flag) => Self {
+                bool_value: Some(*flag),
+                ..Self::default()
+            },
+            serde_json::Value::Number(number) => match number.as_u64() {
+                Some(_) => Self {
+                    uint_value: number.as_u64(),
+                    ..Self::default()
+                },
+                None => Self {
+                    double_value: number.as_f64(),
+                    ..Self::default()
+                },
+            },
+            serde_json::Value::String(text) => Self::from(text.as_str()),
+            other => Self::from(other.to_string().as_str()),
         }
     }
 }
@@ -154,6 +159,30 @@ impl LayerBuilder {
     ) {
         let geometry = vec![command(MOVE_TO, 1), zigzag(x.into()), zigzag(y.into())];
         self.feature(Some(id), GeometryType::Point, geometry, properties);
+    }
+
+    /// Adds lines as one feature, each of two points at least.
+    pub(super) fn lines<'p>(
+        &mut self,
+        id: u64,
+        lines: impl IntoIterator<Item = &'p [(u16, u16)]>,
+        properties: &[(&'static str, Value)],
+    ) {
+        let mut geometry = Vec::new();
+        let mut cursor = (0, 0);
+        for line in lines {
+            for (i, &(x, y)) in line.iter().enumerate() {
+                match i {
+                    0 => geometry.push(command(MOVE_TO, 1)),
+                    1 => geometry.push(command(LINE_TO, line.len() as u32 - 1)),
+                    _ => {}
+                }
+                let at = (i32::from(x), i32::from(y));
+                geometry.extend([zigzag(at.0 - cursor.0), zigzag(at.1 - cursor.1)]);
+                cursor = at;
+            }
+        }
+        self.feature(Some(id), GeometryType::Linestring, geometry, properties);
     }
 
     /// Adds polygons as one feature: each exterior ring, clockwise as drawn, is followed by its
@@ -227,6 +256,8 @@ fn zigzag(value: i32) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -235,7 +266,14 @@ mod tests {
         let mut layer = LayerBuilder::new("examples");
         layer.point(1, (25, 17), &[]);
         layer.polygons(&[vec![(3, 6), (8, 12), (20, 34)]], &[]);
+        // Section 4.3.5.4: (2, 2), (2, 10), (10, 10) and (1, 1), (3, 5).
+        let lines: [&[(u16, u16)]; 2] = [&[(2, 2), (2, 10), (10, 10)], &[(1, 1), (3, 5)]];
+        layer.lines(2, lines, &[]);
         let layer = layer.finish().unwrap();
+        assert_eq!(
+            layer.features[2].geometry,
+            [9, 4, 4, 18, 0, 16, 16, 0, 9, 17, 17, 10, 4, 8]
+        );
         assert_eq!(layer.features[0].geometry, [9, 50, 34]);
         assert_eq!(
             layer.features[1].geometry,
@@ -249,12 +287,18 @@ mod tests {
         layer.point(
             1,
             (0, 0),
-            &[("located", true.into()), ("score", 0.5f32.into())],
+            &[
+                ("located", (&json!(true)).into()),
+                ("score", (&json!(0.5)).into()),
+            ],
         );
         layer.point(
             2,
             (0, 0),
-            &[("located", true.into()), ("score", 0.25f32.into())],
+            &[
+                ("located", (&json!(true)).into()),
+                ("score", (&json!(0.25)).into()),
+            ],
         );
         let layer = layer.finish().unwrap();
         assert_eq!((layer.keys.len(), layer.values.len()), (2, 3));

@@ -3,10 +3,14 @@
 //! Leaves (tiles of the deepest zoom) come in Z-order, so that a tile is complete when the first
 //! leaf outside it arrives: it is then handed over and folded into its parent. Only one tile a
 //! zoom is open at any time, and each is bounded: a grid of [`GRID_SIDE`]² cells, and the best
-//! [`TOWERS_PER_TILE_MAX`] towers. The best of a tile are among the best of its children, so the
+//! [`TOWERS_PER_TILE_MAX`] towers, and the longest lines. The best of a tile are among the best of its children, so the
 //! limit drops nothing that belongs.
 
-use super::{mvt::EXTENT, quadtree};
+use super::{
+    lines::{Piece, simplified},
+    mvt::EXTENT,
+    quadtree,
+};
 use crate::tiles::TileCoord;
 
 /// Zooms from the leaves down to the run's tiles: a leaf is 16×16 of them, and at zoom 18 the
@@ -33,13 +37,8 @@ pub(super) struct Tower {
     pub(super) rank: u64,
     /// Units from the vector tile's north-western corner.
     pub(super) position: (u16, u16),
-    pub(super) id: String,
-    pub(super) score: f32,
-    pub(super) tile: TileCoord,
-    pub(super) uncertainty_m: f64,
-    pub(super) located: bool,
-    pub(super) chain: Option<u32>,
-    pub(super) place: Option<u32>,
+    /// Its values in the order of the fields, as a JSON array.
+    pub(super) values: Vec<u8>,
 }
 
 /// The contents of a tile of the deepest zoom.
@@ -47,6 +46,7 @@ pub(super) struct Leaf {
     /// Its number in Z-order.
     pub(super) number: u64,
     pub(super) towers: Vec<Tower>,
+    pub(super) lines: Vec<Piece>,
     /// The run's tiles that were scanned: a word a row, bit 0 the westernmost.
     pub(super) cells: [u16; LEAF_SIDE_MAX],
 }
@@ -56,6 +56,8 @@ pub(super) struct Content {
     number: u64,
     /// By rank.
     pub(super) towers: Vec<Tower>,
+    /// By line, the longest first.
+    pub(super) lines: Vec<Piece>,
     pub(super) scanned: Grid,
 }
 
@@ -153,6 +155,7 @@ impl Pyramid {
         let content = Content {
             number: leaf.number,
             towers: leaf.towers,
+            lines: leaf.lines,
             scanned,
         };
         self.close(self.zoom_max, content, emit)
@@ -180,6 +183,7 @@ impl Pyramid {
         if zoom < self.zoom_max {
             content.towers.sort_unstable_by_key(|tower| tower.rank);
             content.towers.truncate(TOWERS_PER_TILE_MAX);
+            content.lines = simplified(content.lines);
         }
         emit(quadtree::tile(zoom, content.number), &content)?;
         if zoom == self.zoom_min {
@@ -196,6 +200,7 @@ impl Pyramid {
             .get_or_insert_with(|| Content {
                 number,
                 towers: Vec::new(),
+                lines: Vec::new(),
                 scanned: Grid::new(depth),
             })
             .absorb(content);
@@ -215,6 +220,12 @@ impl Content {
             tower.position = ((x + east) / 2, (y + south) / 2);
             tower
         }));
+        self.lines.extend(child.lines.into_iter().map(|mut piece| {
+            for (x, y) in &mut piece.points {
+                (*x, *y) = ((*x + east) / 2, (*y + south) / 2);
+            }
+            piece
+        }));
         self.scanned.absorb(&child.scanned, quadrant);
     }
 }
@@ -229,13 +240,7 @@ mod tests {
         Tower {
             rank,
             position,
-            id: rank.to_string(),
-            score: 0.5,
-            tile: TileCoord { z: 18, x: 0, y: 0 },
-            uncertainty_m: 1.0,
-            located: true,
-            chain: None,
-            place: None,
+            values: Vec::new(),
         }
     }
 
@@ -244,6 +249,7 @@ mod tests {
         Leaf {
             number,
             towers,
+            lines: Vec::new(),
             cells: [u16::MAX; LEAF_SIDE_MAX],
         }
     }

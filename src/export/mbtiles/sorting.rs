@@ -1,4 +1,4 @@
-//! Towers and scanned tiles, sorted by the vector tile they fall into.
+//! Towers, lines and scanned tiles, sorted by the vector tile they fall into.
 //!
 //! A country's worth does not belong in memory, so it is sorted by a temporary SQLite file beside
 //! the output.
@@ -11,13 +11,14 @@ use std::{
 use rusqlite::{Connection, Rows, params};
 
 use super::{
+    lines::Piece,
     mvt::EXTENT,
     pyramid::{LEAF_SIDE_MAX, Leaf, Tower},
     quadtree,
 };
 use crate::{
     detections::Detection,
-    export::ExportError,
+    export::{ExportError, ExportRequest, table::Row},
     tiles::{TileCoord, mercator},
 };
 
@@ -51,10 +52,12 @@ impl Sorting {
              PRAGMA cache_size = -{CACHE_KIB};
              BEGIN;
              CREATE TABLE towers (
-                 leaf INTEGER, rank INTEGER, x INTEGER, y INTEGER, id TEXT, score REAL,
-                 tile_x INTEGER, tile_y INTEGER, uncertainty_m REAL, located INTEGER,
-                 chain INTEGER, place INTEGER,
+                 leaf INTEGER, rank INTEGER, x INTEGER, y INTEGER, fields BLOB,
                  PRIMARY KEY (leaf, rank)
+             ) WITHOUT ROWID;
+             CREATE TABLE lines (
+                 leaf INTEGER, line INTEGER, part INTEGER, points BLOB,
+                 PRIMARY KEY (leaf, line, part)
              ) WITHOUT ROWID;
              CREATE TABLE scanned (
                  leaf INTEGER, sequence INTEGER, cells BLOB, PRIMARY KEY (leaf, sequence)
@@ -67,28 +70,43 @@ impl Sorting {
         })
     }
 
-    pub(super) fn add_tower(&self, tower: &Detection) -> Result<(), ExportError> {
+    pub(super) fn add_tower(
+        &self,
+        request: &ExportRequest<'_>,
+        tower: &Detection,
+    ) -> Result<(), ExportError> {
         let (x, y) = mercator::lon_lat_to_tile(tower.lon, tower.lat, self.leaf_zoom);
         let leaf = mercator::tile_at(tower.lon, tower.lat, self.leaf_zoom);
         let unit = |position: f64, tile: u32| {
             let inside = (position - f64::from(tile)) * f64::from(EXTENT);
             (inside as i64).clamp(0, i64::from(EXTENT) - 1)
         };
+        let row = Row::of(request, tower);
+        let values: Vec<_> = row.iter().map(|(_, value)| value).collect();
+        let values = serde_json::to_vec(&values).map_err(|e| ExportError::Stream(e.into()))?;
         self.connection
-            .prepare_cached("INSERT INTO towers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+            .prepare_cached("INSERT INTO towers VALUES (?, ?, ?, ?, ?)")?
             .execute(params![
                 quadtree::number(leaf) as i64,
                 tower.rank as i64,
                 unit(x, leaf.x),
                 unit(y, leaf.y),
-                tower.id,
-                f64::from(tower.score),
-                tower.tile.x,
-                tower.tile.y,
-                tower.uncertainty_m,
-                tower.located,
-                tower.chain,
-                tower.place,
+                values,
+            ])?;
+        Ok(())
+    }
+
+    /// Adds a line's way through one leaf.
+    pub(super) fn add_piece(&self, leaf: TileCoord, piece: &Piece) -> Result<(), ExportError> {
+        let units = piece.points.iter().flat_map(|&(x, y)| [x, y]);
+        let bytes: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
+        self.connection
+            .prepare_cached("INSERT INTO lines VALUES (?, ?, ?, ?)")?
+            .execute(params![
+                quadtree::number(leaf) as i64,
+                piece.line,
+                piece.part,
+                bytes
             ])?;
         Ok(())
     }
@@ -114,7 +132,6 @@ impl Sorting {
     /// Hands over each leaf that holds anything, in Z-order; its towers by rank.
     pub(super) fn for_each_leaf(
         &self,
-        run_zoom: u8,
         mut visit: impl FnMut(Leaf) -> Result<(), ExportError>,
     ) -> Result<(), ExportError> {
         let mut towers = self
@@ -122,27 +139,38 @@ impl Sorting {
             .prepare("SELECT * FROM towers ORDER BY leaf, rank")?;
         let mut towers = Towers {
             rows: towers.query([])?,
-            run_zoom,
         };
+        let mut lines = self
+            .connection
+            .prepare("SELECT * FROM lines ORDER BY leaf, line, part")?;
+        let mut lines = lines.query([])?;
         let mut scanned = self
             .connection
             .prepare("SELECT leaf, cells FROM scanned ORDER BY leaf, sequence")?;
         let mut scanned = scanned.query([])?;
         let (mut next_tower, mut next_scanned) = (towers.next()?, next_cells(&mut scanned)?);
+        let mut next_piece = next_line_piece(&mut lines)?;
         loop {
             let tower_leaf = next_tower.as_ref().map(|&(leaf, _)| leaf);
             let scanned_leaf = next_scanned.as_ref().map(|&(leaf, _)| leaf);
-            let Some(number) = tower_leaf.into_iter().chain(scanned_leaf).min() else {
+            let piece_leaf = next_piece.as_ref().map(|&(leaf, _)| leaf);
+            let leaves = [tower_leaf, piece_leaf, scanned_leaf];
+            let Some(number) = leaves.into_iter().flatten().min() else {
                 return Ok(());
             };
             let mut leaf = Leaf {
                 number,
                 towers: Vec::new(),
+                lines: Vec::new(),
                 cells: [0; LEAF_SIDE_MAX],
             };
             while let Some((_, tower)) = next_tower.take_if(|(leaf, _)| *leaf == number) {
                 leaf.towers.push(tower);
                 next_tower = towers.next()?;
+            }
+            while let Some((_, piece)) = next_piece.take_if(|(leaf, _)| *leaf == number) {
+                leaf.lines.push(piece);
+                next_piece = next_line_piece(&mut lines)?;
             }
             while let Some((_, cells)) = next_scanned.take_if(|(leaf, _)| *leaf == number) {
                 leaf.cells
@@ -171,9 +199,25 @@ fn next_cells(rows: &mut Rows<'_>) -> Result<Option<(u64, LeafCells)>, ExportErr
     Ok(Some((row.get::<_, i64>(0)? as u64, cells)))
 }
 
+fn next_line_piece(rows: &mut Rows<'_>) -> Result<Option<(u64, Piece)>, ExportError> {
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let bytes: Vec<u8> = row.get(3)?;
+    let unit = |pair: &[u8]| u16::from_le_bytes([pair[0], pair[1]]);
+    let points = bytes.chunks_exact(4);
+    let piece = Piece {
+        line: row.get(1)?,
+        part: row.get(2)?,
+        points: points
+            .map(|point| (unit(point), unit(&point[2..])))
+            .collect(),
+    };
+    Ok(Some((row.get::<_, i64>(0)? as u64, piece)))
+}
+
 struct Towers<'a> {
     rows: Rows<'a>,
-    run_zoom: u8,
 }
 
 impl Towers<'_> {
@@ -184,17 +228,7 @@ impl Towers<'_> {
         let tower = Tower {
             rank: row.get::<_, i64>(1)? as u64,
             position: (row.get(2)?, row.get(3)?),
-            id: row.get(4)?,
-            score: row.get::<_, f64>(5)? as f32,
-            tile: TileCoord {
-                z: self.run_zoom,
-                x: row.get(6)?,
-                y: row.get(7)?,
-            },
-            uncertainty_m: row.get(8)?,
-            located: row.get(9)?,
-            chain: row.get(10)?,
-            place: row.get(11)?,
+            values: row.get(4)?,
         };
         Ok(Some((row.get::<_, i64>(0)? as u64, tower)))
     }

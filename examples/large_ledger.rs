@@ -76,6 +76,7 @@ fn manifest(units: u64) -> Manifest {
             trained_on_synthetic: true,
             attribution_columns_px: Some(cells_px.clone()),
             attribution_rows_px: Some(cells_px),
+            answers: None,
         },
         threshold: 0.5,
         keep_threshold: 0.5,

@@ -166,7 +166,11 @@ fn inspect_server(model: &RemoteModel, json: bool) -> Result<ExitCode, CliError>
         line("server", url);
         line("version", version.as_deref().unwrap_or("not told"));
         line("input", format_args!("{input}: {takes}"));
-        line("outputs", outputs.join(", "));
+        let outputs = match outputs.as_slice() {
+            [] => "the only one".to_owned(),
+            outputs => outputs.join(", "),
+        };
+        line("outputs", outputs);
     }
     line("classes", info.classes.join(", "));
     print_info(info);

@@ -227,6 +227,7 @@ fn manifest(args: &Args, area: &Area, cover: &Cover) -> Manifest {
             trained_on_synthetic: true,
             attribution_columns_px: None,
             attribution_rows_px: None,
+            answers: None,
         },
         threshold: 0.5,
         keep_threshold: 0.5,

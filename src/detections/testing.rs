@@ -90,6 +90,7 @@ impl Default for TestRun {
                     trained_on_synthetic: false,
                     attribution_columns_px: None,
                     attribution_rows_px: None,
+                    answers: None,
                 },
                 threshold: 0.5,
                 keep_threshold: 0.25,

@@ -22,12 +22,13 @@ pub struct Manifest {
 }
 
 /// What is said about a run for people only: an area is its tiles and a model its content, under
-/// whatever name.
-const LABELS: [&str; 5] = [
+/// whatever name. A served model's answers are compared by their own rule.
+const LABELS: [&str; 6] = [
     "area.label",
     "area.source",
     "imagery.attribution",
     "imagery.terms",
+    "model.answers",
     "model.name",
 ];
 
@@ -71,6 +72,11 @@ pub struct ModelRecord {
     pub attribution_columns_px: Option<Vec<f32>>,
     /// Pixel row of each row of the attribution grid.
     pub attribution_rows_px: Option<Vec<f32>>,
+    /// What a model whose file nobody knows answers to tiles that are the same in every version of
+    /// the program. Answers of other processors differ in their last digits, so whoever goes on with
+    /// the run compares them with a tolerance, and they are no part of the hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Vec<f32>>,
 }
 
 /// The settings that may change from one start of a run to the next; each change is kept.
@@ -182,6 +188,7 @@ pub(crate) mod tests {
                 trained_on_synthetic: true,
                 attribution_columns_px: None,
                 attribution_rows_px: None,
+                answers: None,
             },
             threshold: 0.5,
             keep_threshold: 0.25,

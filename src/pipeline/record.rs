@@ -16,5 +16,6 @@ pub fn model_record(info: &ModelInfo) -> ModelRecord {
         trained_on_synthetic: info.trained_on_synthetic,
         attribution_columns_px: map.map(|map| map.columns_px.clone()),
         attribution_rows_px: map.map(|map| map.rows_px.clone()),
+        answers: info.answers.clone(),
     }
 }

@@ -167,6 +167,7 @@ impl FirstByte {
                 trained_on_synthetic: true,
                 adaptation: None,
                 attribution: None,
+                answers: None,
             },
             poison: None,
             broken: false,

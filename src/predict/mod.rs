@@ -93,6 +93,9 @@ pub struct ModelInfo {
     /// Trained on the synthetic world: refused on real imagery unless overridden.
     pub trained_on_synthetic: bool,
     pub attribution: Option<AttributionMap>,
+    /// The outputs for the built-in tiles, row after row, of a model whose file nobody knows: they
+    /// stand for it when a run goes on.
+    pub answers: Option<Vec<f32>>,
 }
 
 /// The pixel of each cell of an attribution grid, measured by the packager.

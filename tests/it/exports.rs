@@ -46,6 +46,7 @@ fn run_folder(folder: &Folder) -> String {
             trained_on_synthetic: false,
             attribution_columns_px: Some(cells_px.clone()),
             attribution_rows_px: Some(cells_px),
+            answers: None,
         },
         threshold: 0.5,
         keep_threshold: 0.4,

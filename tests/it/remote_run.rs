@@ -11,7 +11,8 @@ use std::{
 };
 
 use crate::{
-    run_command::{AREA, exports, stderr},
+    model_peer::{Behaviour, Peer},
+    run_command::{AREA, SMALL_AREA, exports, stderr},
     serving,
     tile_server::{TileServer, picture},
 };
@@ -115,11 +116,15 @@ fn model_folder() -> tempfile::TempDir {
 }
 
 fn remote_run(home: &Path, imagery: &str, urls: &[String]) -> Command {
+    remote_run_of(AREA, home, imagery, urls)
+}
+
+fn remote_run_of(area: &str, home: &Path, imagery: &str, urls: &[String]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hvmap"));
     command
         .current_dir(home)
         .env("XDG_CONFIG_HOME", home)
-        .args(["run", AREA, "--zoom", "18", "--imagery", imagery])
+        .args(["run", area, "--zoom", "18", "--imagery", imagery])
         .args(["--threshold", "0.99", "--allow-synthetic-model"])
         .args(["--out", "run", "--json", "--server-patience", "1"]);
     for url in urls {
@@ -205,4 +210,32 @@ fn of_three_servers_one_may_die_and_the_export_is_the_same() {
     assert_eq!(whole.status.code(), Some(0), "{}", stderr(&whole));
     let got = exports(&home.path().join("run"));
     assert!(got == undisturbed_exports(&tiles.template()));
+}
+
+#[test]
+fn a_run_does_not_go_on_with_another_model_of_the_same_name_and_version() {
+    let tiles = TileServer::start(picture);
+    let home = tempfile::tempdir().unwrap();
+    let run = |model: &'static str| {
+        let peer = Peer::start(Behaviour {
+            model,
+            ..Behaviour::default()
+        });
+        remote_run_of(SMALL_AREA, home.path(), &tiles.template(), &[peer.url()])
+            .args(["--positive", "1,2", "--model-activation", "none"])
+            .args(["--model-combine", "sum"])
+            .output()
+            .unwrap()
+    };
+    for _ in 0..2 {
+        let output = run("contract.onnx");
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    }
+    let output = run("contract_sigmoid.onnx");
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("it is another model"),
+        "{}",
+        stderr(&output)
+    );
 }

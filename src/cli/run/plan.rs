@@ -8,7 +8,7 @@ use crate::{
     imagery::ImagerySource,
     ledger::{ImageryRecord, Manifest, SettingsRecord},
     pipeline::model_record,
-    predict::{Model, ModelInfo},
+    predict::{Model, ModelInfo, remote::same_answers},
     tiles::{Cover, UNIT_TILES_MAX},
 };
 
@@ -116,7 +116,7 @@ impl Plan {
     pub fn refuse_differences(&self, recorded: &Manifest) -> Result<(), CliError> {
         let differences = recorded.differences(&self.manifest);
         if differences.is_empty() {
-            return Ok(());
+            return self.refuse_another_served_model(recorded);
         }
         let list: Vec<String> = differences
             .iter()
@@ -139,6 +139,21 @@ impl Plan {
             list.join("; ")
         ))
         .hint(hint))
+    }
+}
+
+impl Plan {
+    /// A server that tells no checksum may hold another model under the same name and version.
+    fn refuse_another_served_model(&self, recorded: &Manifest) -> Result<(), CliError> {
+        match (&recorded.model.answers, &self.manifest.model.answers) {
+            (Some(then), Some(now)) if !same_answers(then, now) => Err(CliError::new(format!(
+                "the model servers answer the built-in tiles otherwise than when the run in {} was \
+                 begun: it is another model",
+                self.out.display()
+            ))
+            .hint("serve the model of the run's start again, or give this run another folder with --out")),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -211,6 +211,7 @@ impl OnnxModel {
             attribution: contract
                 .as_ref()
                 .and_then(|contract| contract.attribution.clone()),
+            answers: None,
         };
         Ok(Self {
             name,

@@ -182,6 +182,7 @@ impl Facts {
             adaptation: None,
             trained_on_synthetic: self.trained_on_synthetic,
             attribution: self.attribution.clone(),
+            answers: None,
         }
     }
 }

@@ -29,6 +29,8 @@ use crate::{
 
 /// The largest answer that is read.
 pub(super) const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// Characters of a server's words that are passed on.
+const WORDS_CHARS_MAX: usize = 300;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One model at one server.
@@ -295,6 +297,14 @@ fn channel(place: &Place, settings: &RemoteSettings) -> Result<Channel, String> 
     Ok(endpoint.connect_lazy())
 }
 
+/// A server's words, of which some quote the whole request.
+pub(super) fn clipped(words: &str) -> String {
+    match words.char_indices().nth(WORDS_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words.to_owned(),
+    }
+}
+
 /// An error and its causes on one line.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -307,4 +317,17 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_words_are_cut_between_characters() {
+        assert_eq!(clipped("é"), "é");
+        let long = clipped(&"é".repeat(WORDS_CHARS_MAX + 1));
+        assert_eq!(long.chars().count(), WORDS_CHARS_MAX + 1);
+        assert!(long.ends_with("é…"));
+    }
 }

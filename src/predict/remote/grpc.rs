@@ -9,7 +9,7 @@ use super::{
     RemoteSettings,
     answer::{self, Expected, Tensor},
     described::{Described, Element, Facts, InputForm, Port, Signature},
-    endpoint::{Images, Reply, chain},
+    endpoint::{Images, Reply, chain, clipped},
     place::Place,
     rest::LOCALIZE,
 };
@@ -221,7 +221,7 @@ pub(super) fn words(status: &Status) -> String {
     match (std::error::Error::source(status), status.message()) {
         (Some(source), _) => chain(source),
         (None, "") => code.description().to_owned(),
-        (None, message) => format!("{code:?}: {message}"),
+        (None, message) => format!("{code:?}: {}", clipped(message)),
     }
 }
 

@@ -151,6 +151,12 @@ pub(super) fn agree(
                 adaptation: Some(adaptation),
                 trained_on_synthetic: false,
                 attribution: None,
+                // Others cannot be written down, and are worth no comparison.
+                answers: led
+                    .answers
+                    .iter()
+                    .all(|answer| answer.is_finite())
+                    .then(|| led.answers.clone()),
             };
             Ok((info, rule))
         }
@@ -172,6 +178,12 @@ fn different(known: &Known, found: &Known) -> Option<String> {
     }
     far_apart(&known.answers, &found.answers)
         .map(|(there, here)| format!("a built-in tile scores {there:.6} there and {here:.6} here"))
+}
+
+/// Whether two rows of answers to the built-in tiles can be the same model's.
+#[must_use]
+pub fn same_answers(known: &[f32], found: &[f32]) -> bool {
+    known.len() == found.len() && far_apart(known, found).is_none()
 }
 
 /// The two answers that lie farthest apart, if too far.

@@ -20,6 +20,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use endpoint::{Endpoint, Images, Known, Reply};
+pub use identity::same_answers;
 pub use place::is_server;
 use pool::Pool;
 

@@ -11,7 +11,7 @@ use super::{
     RemoteSettings,
     answer::{self, Expected},
     described::{Described, Element, Facts, Input, InputForm, Outputs, Port, Signature},
-    endpoint::{ANSWER_BYTES_MAX, Images, Reply, chain},
+    endpoint::{ANSWER_BYTES_MAX, Images, Reply, chain, clipped},
     place::Place,
     v2::JSON_LENGTH_HEADER,
 };
@@ -285,7 +285,7 @@ pub(super) fn refusal(status: StatusCode, body: &[u8]) -> String {
         .ok()
         .and_then(|json| json["error"].as_str().map(str::to_owned));
     match error {
-        Some(error) => format!("status {}: {error}", status.as_u16()),
+        Some(error) => format!("status {}: {}", status.as_u16(), clipped(&error)),
         None => format!("status {}", status.as_u16()),
     }
 }

@@ -5,6 +5,8 @@
 #   make test      every test
 #   make test-keras  the tests of python/ that need TensorFlow (it is large)
 #   make install   PREFIX=/usr/local (DESTDIR is honoured)
+#   make image     an image of the program, with docker, podman or buildah; NAME=hv_grid
+#                  MODELS=models/ puts models inside, GPU=1 takes the ONNX Runtime that knows CUDA
 #   make ort       ONNX Runtime beside the program; make ort-gpu the one that knows CUDA
 #   make bench     what the pipeline costs over the bare model
 
@@ -15,7 +17,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEMO_OUT := runs/san-marino
 
 .DEFAULT_GOAL := build
-.PHONY: build run test test-rust test-python test-keras test-clients bench install ort ort-gpu library packages lint
+.PHONY: build run test test-rust test-python test-keras test-clients test-peers image bench install ort ort-gpu library packages lint
 
 packages:
 	@scripts/packages.sh
@@ -74,6 +76,13 @@ bench: library
 lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+# Asks servers that are not ours: KServe's in Python and NVIDIA's Triton.
+test-peers: build
+	scripts/test_peers.sh
+
+image:
+	GPU=$(GPU) scripts/image.sh "$(NAME)" "$(MODELS)"
 
 install: build
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/hvmap"

@@ -2,7 +2,6 @@
 
 use std::{
     fmt::Write as _,
-    io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -104,9 +103,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         let parts: Vec<String> = evaluation.into_iter().chain(reviewed).collect();
         parts.join("\n")
     };
-    io::stdout()
-        .write_all(text.as_bytes())
-        .or_hint(|| "is standard output still open?".to_owned())?;
+    print!("{text}");
     Ok(ExitCode::SUCCESS)
 }
 

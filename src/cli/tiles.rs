@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use super::{
     CliError,
     area_args::{self, AreaArgs, Scheme},
+    stdout,
 };
 use crate::{
     area::Shape,
@@ -68,8 +69,7 @@ enum Format {
 /// Writes the tiles of an area to stdout.
 ///
 /// # Errors
-/// When there is no such area, or stdout cannot be written; a reader that has had enough is no
-/// error.
+/// When there is no such area.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let area = args.area.resolve()?;
     area_args::announce(&area);
@@ -79,16 +79,12 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         (Shape::Polygons(_), None) => return Err(CliError::new("--zoom is missing")),
     };
     let cover = area_args::cover(&area, zoom)?;
-    let mut out = io::stdout().lock();
-    let written = if args.count {
-        writeln!(out, "{}", cover.count())
+    if args.count {
+        println!("{}", cover.count());
     } else {
-        write_tiles(&cover, args.format, args.scheme, out)
-    };
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(ExitCode::SUCCESS),
+        stdout::through(|out| write_tiles(&cover, args.format, args.scheme, out));
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn write_tiles(cover: &Cover, format: Format, scheme: Scheme, out: impl Write) -> io::Result<()> {

@@ -1,13 +1,6 @@
 //! `hvmap imagery probe`: a contact sheet of random tiles, and what is wrong with them.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    fs,
-    io::{self, Write},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::PathBuf, process::ExitCode};
 
 use serde_json::json;
 
@@ -102,10 +95,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     } else {
         to_table(&probe)
     };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
-        _ => {}
-    }
+    print!("{text}");
     for warning in warnings(&probe, source.description(), args.zoom) {
         terminal::warn(warning);
     }

@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     fs::File,
-    io::{BufWriter, Write},
+    io::{self, BufWriter, Write},
     path::PathBuf,
     process::ExitCode,
 };
@@ -15,7 +15,7 @@ use crate::{
     cli::{
         CliError,
         area_args::{self, AreaArgs},
-        terminal,
+        stdout, terminal,
     },
     imagery::synthetic::{ATTRIBUTION, LinePiece, Tower, World},
     tiles::{BlockCoord, Bounds, Cover, TileCoord, TileMask, mercator},
@@ -70,7 +70,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let cover = area_args::cover(&area, zoom)?;
     let world = World::new(args.seed, style);
     if args.output.as_os_str() == "-" {
-        write(&world, &cover, &mut std::io::stdout().lock())?;
+        stdout::through(|out| write(&world, &cover, out).map(|_| ()));
         return Ok(ExitCode::SUCCESS);
     }
     if args.output.exists() && !args.force {
@@ -89,7 +89,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
 
 /// Writes the features block by block, so that a large country needs little memory; gives the
 /// number of towers.
-fn write(world: &World, cover: &Cover, out: &mut impl Write) -> Result<usize, CliError> {
+fn write(world: &World, cover: &Cover, out: &mut impl Write) -> io::Result<usize> {
     writeln!(
         out,
         "{{\"type\":\"FeatureCollection\",\"name\":\"SYNTHETIC truth, seed {}\",\

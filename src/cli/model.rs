@@ -1,16 +1,18 @@
 //! `hvmap model`: what a model file is, whether it would run, and how fast.
 
-use std::{process::ExitCode, time::Duration};
+mod bench;
+pub mod kept;
+
+use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::{
-    AdaptationArgs, CliError, EXIT_FATAL, EngineArgs, ModelArgs, ServerArgs,
-    terminal::{grouped, note},
+    AdaptationArgs, CliError, EXIT_FATAL, EngineArgs, ModelArgs, ServerArgs, terminal::grouped,
 };
 use crate::predict::{
-    Model as _, ModelInfo, bench,
-    onnx::{Contract, Fitness, Inspection, Port, built_in_tiles},
+    Model as _, ModelInfo,
+    onnx::{Contract, Fitness, Inspection, Port},
     remote::{RemoteModel, Served, is_server},
 };
 
@@ -24,7 +26,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Inspect(InspectArgs),
-    Bench(BenchArgs),
+    Bench(bench::Args),
 }
 
 /// Say what a model takes and answers, and whether it would run
@@ -58,43 +60,10 @@ struct InspectArgs {
     server: ServerArgs,
 }
 
-/// Measure how many tiles a second a model classifies, fed from memory
-///
-/// This is the most that a run with the same flags can reach on this machine: decoding and
-/// fetching come on top.
-///
-/// Examples:
-///   hvmap model bench tower.onnx
-///   hvmap model bench demo --workers 1 --batch 8 --seconds 5
-#[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
-struct BenchArgs {
-    /// An ONNX file, `demo` for the built-in model, or the URL of a server
-    #[arg(value_name = "FILE")]
-    file: String,
-
-    /// How long to measure
-    #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    seconds: u64,
-
-    /// One JSON object on standard output instead of text
-    #[arg(long)]
-    json: bool,
-
-    #[command(flatten)]
-    engine: EngineArgs,
-
-    #[command(flatten)]
-    adaptation: AdaptationArgs,
-
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     match args.command {
         Command::Inspect(args) => inspect(args),
-        Command::Bench(args) => measure(args),
+        Command::Bench(args) => bench::run(args),
     }
 }
 
@@ -177,48 +146,15 @@ fn inspect_server(model: &RemoteModel, json: bool) -> Result<ExitCode, CliError>
     Ok(ExitCode::SUCCESS)
 }
 
-fn measure(args: BenchArgs) -> Result<ExitCode, CliError> {
-    let model = ModelArgs {
-        models: vec![args.file],
-        engine: args.engine,
-        adaptation: args.adaptation,
-        server: args.server,
-    }
-    .load()?;
-    let info = model.info();
-    note(format_args!(
-        "measuring {} for {} s on {}",
-        info.name, args.seconds, info.engine
-    ));
-    let rate = bench::bare_session(
-        model.as_ref(),
-        &built_in_tiles(),
-        Duration::from_secs(args.seconds),
-    )?;
-    if args.json {
-        let object = json!({
-            "model": info.name,
-            "checksum": info.checksum,
-            "engine": info.engine,
-            "workers": rate.workers,
-            "tiles": rate.tiles,
-            "tiles_per_s": rate.tiles_per_s,
-        });
-        println!("{}", serde_json::to_string_pretty(&object)?);
-    } else {
-        println!(
-            "{:.1} tiles/s: {} tiles with {} workers",
-            rate.tiles_per_s,
-            grouped(rate.tiles),
-            rate.workers
-        );
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
 /// One line of the text: a name and what is known.
 fn line(name: &str, value: impl std::fmt::Display) {
     println!("{name:<12} {value}");
+}
+
+/// A number with three digits that say something: 12.3, 0.42, 0.00123.
+fn short(number: f64) -> String {
+    let decimals = 2 - number.abs().max(1e-9).log10().floor() as i32;
+    format!("{number:.*}", decimals.max(0) as usize)
 }
 
 fn print(inspection: &Inspection) {
@@ -241,6 +177,16 @@ fn print(inspection: &Inspection) {
             grouped(inspection.bytes)
         ),
     );
+    if let Some(work) = &inspection.work {
+        let uncounted = match work.layers_uncounted {
+            0 => String::new(),
+            some => format!(", {some} layers not counted"),
+        };
+        line(
+            "work",
+            format_args!("{} GFLOP a tile{uncounted}", short(work.gflop_per_tile)),
+        );
+    }
     if !facts.producer.is_empty() {
         line("made by", &facts.producer);
     }
@@ -338,6 +284,7 @@ fn as_json(inspection: &Inspection) -> Value {
         "checksum": inspection.checksum,
         "bytes": inspection.bytes,
         "parameters": facts.parameters,
+        "gflop_per_tile": inspection.work.map(|work| work.gflop_per_tile),
         "precision": facts.precision,
         "producer": facts.producer,
         "opset": facts.opset,

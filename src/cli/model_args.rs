@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 
-use super::CliError;
+use super::{CliError, model::kept};
 use crate::predict::{
     Model, PredictError,
     onnx::{
@@ -81,8 +81,15 @@ pub struct EngineArgs {
     pub batch: Option<u16>,
 
     /// Classifiers at once [default: one for each core, 2 on CUDA]
+    ///
+    /// Without --batch, --workers and --threads `hvmap run` takes what `hvmap model bench` found to
+    /// be the fastest on this machine, where it was run.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
+
+    /// Threads that each worker computes with on the processor [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
 
     /// ONNX Runtime's shared library, or the folder that holds it
     ///
@@ -151,7 +158,8 @@ pub struct AdaptationArgs {
 }
 
 impl ModelArgs {
-    /// Loads the model, checks it and tries it out.
+    /// Loads the model, checks it and tries it out; lays it out on this machine as the flags say or,
+    /// where they say nothing, as `hvmap model bench` found best.
     ///
     /// # Errors
     /// When no model was named, or the one named cannot be used as asked: with a hint.
@@ -159,7 +167,11 @@ impl ModelArgs {
         if !self.models.is_empty() && self.models.iter().all(|name| is_server(name)) {
             return Ok(Box::new(self.connect()?));
         }
-        Ok(Box::new(self.load_onnx()?))
+        let mut model = self.load_onnx()?;
+        if self.settings().decided().is_nothing() {
+            kept::arrange(&mut model);
+        }
+        Ok(Box::new(model))
     }
 
     /// Asks the servers that were named.
@@ -189,6 +201,7 @@ impl ModelArgs {
             ("--device", engine.device != DeviceChoice::default()),
             ("--batch", engine.batch.is_some()),
             ("--workers", engine.workers.is_some()),
+            ("--threads", engine.threads.is_some()),
             ("--ort-library", engine.ort_library.is_some()),
             ("--model-layout", adaptation.model_layout.is_some()),
             ("--model-size", adaptation.model_size.is_some()),
@@ -283,11 +296,13 @@ impl ModelArgs {
     }
 
     /// The flags as settings.
-    fn settings(&self) -> Settings {
+    #[must_use]
+    pub fn settings(&self) -> Settings {
         Settings {
             device: self.engine.device,
             batch_size: self.engine.batch.map(usize::from),
             workers: self.engine.workers.map(usize::from),
+            threads: self.engine.threads.map(usize::from),
             library: self.engine.ort_library.clone(),
             adaptation: self.adaptation.flags(),
         }

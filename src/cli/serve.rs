@@ -99,6 +99,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
             device: args.engine.device,
             batch_size: args.engine.batch.map(usize::from),
             workers: args.engine.workers.map(usize::from),
+            threads: args.engine.threads.map(usize::from),
             library: args.engine.ort_library.clone(),
             ..Settings::default()
         },

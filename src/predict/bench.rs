@@ -2,8 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Batch, Classifier, Model, PredictError, Predictions};
+use super::{
+    Batch, Classifier, Model, PredictError, Predictions,
+    onnx::{Arrangement, OnnxModel},
+};
 use crate::image::RGB_BYTES;
+
+/// So many of the fastest arrangements are measured a second time.
+const MEASURED_TWICE: usize = 3;
 
 /// What a model does when nothing holds it up.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,6 +17,7 @@ pub struct BareRate {
     /// Images classified a second by all workers together.
     pub tiles_per_s: f64,
     pub tiles: u64,
+    pub elapsed: Duration,
     pub workers: usize,
 }
 
@@ -73,10 +80,80 @@ pub fn bare_session(
             .collect::<Result<Vec<u64>, PredictError>>()
     })?;
     let tiles = counts.iter().sum();
+    let elapsed = start.elapsed();
     Ok(BareRate {
-        tiles_per_s: tiles as f64 / start.elapsed().as_secs_f64(),
+        tiles_per_s: tiles as f64 / elapsed.as_secs_f64(),
         tiles,
+        elapsed,
         workers,
+    })
+}
+
+/// What one arrangement of a model did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    pub arrangement: Arrangement,
+    pub tiles: u64,
+    pub elapsed: Duration,
+}
+
+impl Measured {
+    #[must_use]
+    pub fn tiles_per_s(&self) -> f64 {
+        self.tiles as f64 / self.elapsed.as_secs_f64()
+    }
+}
+
+/// Measures a model in each arrangement for about `duration` and in the fastest again as long, in
+/// turn, so that a moment's load elsewhere decides less; answers in the order of `arrangements`.
+///
+/// # Errors
+/// The model's.
+pub fn sweep(
+    model: &mut OnnxModel,
+    arrangements: &[Arrangement],
+    images: &[u8],
+    duration: Duration,
+) -> Result<Vec<Measured>, PredictError> {
+    let mut all = Vec::with_capacity(arrangements.len());
+    for &arrangement in arrangements {
+        all.push(measure(model, arrangement, images, duration)?);
+    }
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_by(|&a, &b| all[b].tiles_per_s().total_cmp(&all[a].tiles_per_s()));
+    for &index in order.iter().take(MEASURED_TWICE) {
+        let again = measure(model, all[index].arrangement, images, duration)?;
+        all[index].tiles += again.tiles;
+        all[index].elapsed += again.elapsed;
+    }
+    Ok(all)
+}
+
+/// The one with the most tiles a second; of equals the first, which is the more usual.
+///
+/// # Panics
+/// When nothing was measured.
+#[must_use]
+pub fn fastest(measured: &[Measured]) -> &Measured {
+    measured
+        .iter()
+        .rev()
+        .max_by(|a, b| a.tiles_per_s().total_cmp(&b.tiles_per_s()))
+        .expect("at least one arrangement was measured")
+}
+
+fn measure(
+    model: &mut OnnxModel,
+    arrangement: Arrangement,
+    images: &[u8],
+    duration: Duration,
+) -> Result<Measured, PredictError> {
+    model.arrange(arrangement);
+    let rate = bare_session(model, images, duration)?;
+    Ok(Measured {
+        arrangement,
+        tiles: rate.tiles,
+        elapsed: rate.elapsed,
     })
 }
 
@@ -85,4 +162,24 @@ fn classify_once(classifier: &mut dyn Classifier, batch: &[u8]) -> Result<u64, P
     let mut predictions = Predictions::default();
     classifier.classify(Batch::Rgb8(&batch[..images * RGB_BYTES]), &mut predictions)?;
     Ok(images as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fastest_is_told_by_its_rate_and_of_equals_the_first() {
+        let one = |workers, tiles, seconds| Measured {
+            arrangement: Arrangement {
+                workers,
+                threads: 1,
+                batch_size: 4,
+            },
+            tiles,
+            elapsed: Duration::from_secs(seconds),
+        };
+        let all = [one(1, 10, 1), one(2, 40, 2), one(3, 20, 1), one(4, 30, 2)];
+        assert_eq!(fastest(&all).arrangement.workers, 2);
+    }
 }

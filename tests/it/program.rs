@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     fmt,
     io::Write,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -13,6 +13,16 @@ pub struct Output {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
+}
+
+impl Output {
+    fn of(output: std::process::Output) -> Self {
+        Self {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
 }
 
 impl fmt::Display for Output {
@@ -25,16 +35,34 @@ impl fmt::Display for Output {
     }
 }
 
+/// `hvmap` with arguments, away from what the machine's user configured and measured.
+pub fn command<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hvmap"));
+    command
+        .args(args)
+        .env("XDG_CONFIG_HOME", "no-such-folder")
+        // A relative folder would be ignored, and the user's be taken.
+        .env("XDG_CACHE_HOME", "/no-such-folder");
+    command
+}
+
 /// Runs `hvmap` with arguments to its end.
 pub fn hvmap<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
     hvmap_with_input(args, "")
 }
 
+/// Runs `hvmap` with arguments and a folder for what it measures.
+pub fn hvmap_with_cache<S: AsRef<OsStr>>(
+    args: impl IntoIterator<Item = S>,
+    cache: &Path,
+) -> Output {
+    let output = command(args).env("XDG_CACHE_HOME", cache).output().unwrap();
+    Output::of(output)
+}
+
 /// Runs `hvmap` with arguments and a text on standard input.
 pub fn hvmap_with_input<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_hvmap"))
-        .args(args)
-        .env("XDG_CONFIG_HOME", "no-such-folder")
+    let mut child = command(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -48,11 +76,7 @@ pub fn hvmap_with_input<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>, inpu
     });
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
-    Output {
-        code: output.status.code().unwrap(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    Output::of(output)
 }
 
 /// A folder that goes when the test ends.

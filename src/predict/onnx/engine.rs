@@ -27,7 +27,7 @@ pub enum Source {
     Embedded(&'static [u8]),
 }
 
-/// Opens a single-threaded session.
+/// Opens a session that computes with `threads` threads, the caller's among them.
 ///
 /// # Errors
 /// When the device cannot be used or the model cannot be loaded.
@@ -36,6 +36,7 @@ pub fn open_session(
     source: &Source,
     library: &Library,
     device: Device,
+    threads: usize,
 ) -> Result<Session, PredictError> {
     let engine = |doing| {
         move |source| PredictError::Engine {
@@ -44,7 +45,7 @@ pub fn open_session(
             source,
         }
     };
-    let mut builder = options(library).map_err(engine("set up a session"))?;
+    let mut builder = options(library, threads).map_err(engine("set up a session"))?;
     if let Device::Cuda(number) = device {
         builder = with_cuda(builder, library, device, number)?;
     }
@@ -55,12 +56,12 @@ pub fn open_session(
     .map_err(engine("load it"))
 }
 
-/// One thread a session: measured faster than fewer sessions of more threads, and the caller's
-/// thread does all the work itself, so nothing has to spin while it waits.
-fn options(library: &Library) -> ort::Result<SessionBuilder> {
+/// With one thread a session the caller's thread does all the work itself; with more, none of them
+/// spins while it waits, since its core has other sessions to run.
+fn options(library: &Library, threads: usize) -> ort::Result<SessionBuilder> {
     let builder = Session::builder(&library.environment)?
         .with_log_level(LogLevel::Warning)?
-        .with_intra_threads(1)?
+        .with_intra_threads(threads)?
         .with_inter_threads(1)?
         .with_intra_op_spinning(false)?
         .with_inter_op_spinning(false)?

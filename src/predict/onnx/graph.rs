@@ -21,6 +21,24 @@ pub struct GraphFacts {
     pub external_weights: bool,
     /// Each output's last operator that changes values, such as `Softmax`.
     pub makers: HashMap<String, String>,
+    pub layers: Layers,
+}
+
+/// The convolutions and dense layers, which make up nearly all of a network's arithmetic.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layers {
+    pub counted: Vec<Layer>,
+    /// Those whose weights are not stored in the file as such.
+    pub uncounted: usize,
+}
+
+/// One convolution or dense layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Name of the value that it makes.
+    pub output: String,
+    /// Products that each number of its output adds up.
+    pub products: u64,
 }
 
 /// Operators that pass values on as they are, or nearly so.
@@ -67,21 +85,25 @@ pub fn read(file: &[u8]) -> Option<GraphFacts> {
 fn read_graph(graph: &[u8], facts: &mut GraphFacts) -> Option<()> {
     // For each value its operator and that operator's first input.
     let mut made_by: HashMap<&[u8], (String, &[u8])> = HashMap::new();
+    let mut nodes = Vec::new();
+    let mut stored_shapes: HashMap<&[u8], Vec<u64>> = HashMap::new();
     let mut outputs = Vec::new();
     let mut weights: HashMap<u64, u64> = HashMap::new();
     let mut computes_with_bytes = false;
     for field in Fields(graph) {
         match field? {
             (1, Value::Bytes(node)) => {
-                let (mut input, mut results, mut operator) = (None, Vec::new(), String::new());
+                let mut read = Node::default();
                 for field in Fields(node) {
                     match field? {
-                        (1, Value::Bytes(name)) => input = input.or(Some(name)),
-                        (2, Value::Bytes(name)) => results.push(name),
-                        (4, Value::Bytes(name)) => operator = text(name),
+                        (1, Value::Bytes(name)) => read.inputs.push(name),
+                        (2, Value::Bytes(name)) => read.results.push(name),
+                        (4, Value::Bytes(name)) => read.operator = text(name),
+                        (5, Value::Bytes(attribute)) => read.attribute(attribute)?,
                         _ => {}
                     }
                 }
+                let operator = &read.operator;
                 computes_with_bytes |= matches!(
                     operator.as_str(),
                     "QuantizeLinear"
@@ -90,15 +112,21 @@ fn read_graph(graph: &[u8], facts: &mut GraphFacts) -> Option<()> {
                         | "MatMulInteger"
                         | "QLinearMatMul"
                 );
-                for result in results {
-                    made_by.insert(result, (operator.clone(), input.unwrap_or_default()));
+                let input = read.inputs.first().copied().unwrap_or_default();
+                for &result in &read.results {
+                    made_by.insert(result, (operator.clone(), input));
                 }
+                if let (Some(value), Some(&result)) = (&read.value, read.results.first()) {
+                    stored_shapes.insert(result, value.clone());
+                }
+                nodes.push(read);
             }
             (5, Value::Bytes(tensor)) => {
                 let stored = read_tensor(tensor)?;
                 facts.parameters += stored.numbers;
                 facts.external_weights |= stored.external;
                 *weights.entry(stored.data_type).or_default() += stored.numbers;
+                stored_shapes.insert(stored.name, stored.shape);
             }
             (12, Value::Bytes(output)) => {
                 for field in Fields(output) {
@@ -123,6 +151,35 @@ fn read_graph(graph: &[u8], facts: &mut GraphFacts) -> Option<()> {
         Some(2 | 3) => Some("int8"),
         _ => None,
     };
+    for node in &nodes {
+        let Some(weights) = node.weights() else {
+            continue;
+        };
+        let mut value = weights;
+        let mut shape = stored_shapes.get(value);
+        // Weights of bytes pass through a DequantizeLinear; a damaged file might go round.
+        for _ in 0..made_by.len() {
+            match (shape, made_by.get(value)) {
+                (None, Some((operator, input))) if KEEPING_SHAPE.contains(&operator.as_str()) => {
+                    value = input;
+                    shape = stored_shapes.get(value);
+                }
+                _ => break,
+            }
+        }
+        match (
+            shape.and_then(|shape| node.products(shape)),
+            node.results.first(),
+        ) {
+            (Some(products), Some(output)) => facts.layers.counted.push(Layer {
+                output: text(output),
+                products,
+            }),
+            // The product of two computed values is no layer.
+            _ if node.operator.starts_with("MatMul") => {}
+            _ => facts.layers.uncounted += 1,
+        }
+    }
     for output in outputs {
         let mut value = output;
         // A graph has no cycles, but a damaged file might.
@@ -140,35 +197,100 @@ fn read_graph(graph: &[u8], facts: &mut GraphFacts) -> Option<()> {
     Some(())
 }
 
-struct StoredTensor {
+/// Operators between stored weights and the layer that uses them that leave their shape.
+const KEEPING_SHAPE: [&str; 3] = ["DequantizeLinear", "Cast", "Identity"];
+
+/// What is read of one operation.
+#[derive(Default)]
+struct Node<'a> {
+    operator: String,
+    inputs: Vec<&'a [u8]>,
+    results: Vec<&'a [u8]>,
+    /// `Gemm` takes its weights turned over.
+    turned: bool,
+    /// The shape of a `Constant`'s value.
+    value: Option<Vec<u64>>,
+}
+
+impl<'a> Node<'a> {
+    fn attribute(&mut self, attribute: &[u8]) -> Option<()> {
+        let (mut name, mut number, mut tensor) = (String::new(), 0, None);
+        for field in Fields(attribute) {
+            match field? {
+                (1, Value::Bytes(bytes)) => name = text(bytes),
+                (3, Value::Number(value)) => number = value,
+                (5, Value::Bytes(bytes)) => tensor = Some(bytes),
+                _ => {}
+            }
+        }
+        match (name.as_str(), tensor) {
+            ("transB", _) => self.turned = number != 0,
+            ("value", Some(tensor)) => self.value = Some(read_tensor(tensor)?.shape),
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// The weights' name, if this is a convolution or a dense layer.
+    fn weights(&self) -> Option<&'a [u8]> {
+        let place = match self.operator.as_str() {
+            "Conv" | "FusedConv" | "ConvInteger" | "Gemm" | "FusedGemm" | "MatMul"
+            | "MatMulInteger" => 1,
+            "QLinearConv" | "QLinearMatMul" => 3,
+            _ => return None,
+        };
+        self.inputs.get(place).copied()
+    }
+
+    /// Products a number of the output, by the weights' shape: `[out, in / group, h, w]` of a
+    /// convolution, `[in, out]` of a dense layer.
+    fn products(&self, shape: &[u64]) -> Option<u64> {
+        if self.operator.contains("Conv") {
+            return Some(shape.get(1..)?.iter().product());
+        }
+        let [.., ins, outs] = *shape else { return None };
+        Some(if self.turned { outs } else { ins })
+    }
+}
+
+struct StoredTensor<'a> {
+    name: &'a [u8],
+    shape: Vec<u64>,
     numbers: u64,
     data_type: u64,
     external: bool,
 }
 
-fn read_tensor(tensor: &[u8]) -> Option<StoredTensor> {
+fn read_tensor(tensor: &[u8]) -> Option<StoredTensor<'_>> {
     let mut stored = StoredTensor {
+        name: &[],
+        shape: Vec::new(),
         numbers: 1,
         data_type: 0,
         external: false,
     };
     for field in Fields(tensor) {
         match field? {
-            (1, Value::Number(size)) => stored.numbers = stored.numbers.saturating_mul(size),
+            (1, Value::Number(size)) => stored.shape.push(size),
             // Dimensions may also come packed.
             (1, Value::Bytes(mut packed)) => {
                 while !packed.is_empty() {
                     let (size, rest) = varint(packed)?;
-                    stored.numbers = stored.numbers.saturating_mul(size);
+                    stored.shape.push(size);
                     packed = rest;
                 }
             }
             (2, Value::Number(number)) => stored.data_type = number,
+            (8, Value::Bytes(name)) => stored.name = name,
             // DataLocation.EXTERNAL.
             (14, Value::Number(1)) => stored.external = true,
             _ => {}
         }
     }
+    stored.numbers = stored
+        .shape
+        .iter()
+        .fold(1, |numbers, &size| numbers.saturating_mul(size));
     Some(stored)
 }
 
@@ -269,6 +391,14 @@ mod tests {
         // Two convolutions of 3 → 8 → 12 channels and a dense layer of 2, with their biases.
         let expected = (8 * 27 + 8) + (12 * 72 + 12) + (12 * 2 + 2);
         assert_eq!(softmax.parameters, expected);
+        let products: Vec<u64> = softmax
+            .layers
+            .counted
+            .iter()
+            .map(|one| one.products)
+            .collect();
+        assert_eq!(products, [27, 72, 12]);
+        assert_eq!(softmax.layers.uncounted, 0);
         assert_eq!(facts("nchw_logits.onnx").makers["scores"], "Gemm");
         assert_eq!(facts("contract_sigmoid.onnx").makers["scores"], "Sigmoid");
         assert_eq!(facts("contract_int8.onnx").precision, Some("int8"));

@@ -12,6 +12,7 @@ use super::{
     plan::{Signature, missing_flags, scores_port},
     settings::{AdaptationFlags, Settings},
     told::activation_flag,
+    work::{Work, work},
 };
 use crate::predict::{Model, ModelInfo, PredictError};
 
@@ -25,6 +26,8 @@ pub struct Inspection {
     pub signature: Signature,
     /// `None` for a model that was not packaged.
     pub contract: Option<Contract>,
+    /// `None` where it cannot be told.
+    pub work: Option<Work>,
     pub fitness: Fitness,
 }
 
@@ -81,11 +84,20 @@ fn inspect(
     let Described { checksum, facts } = Described::of(name, file)?;
     let library = library::load(settings.library.as_deref())?;
     // The processor can open every model, so that what a device refuses is told apart.
-    let session = open_session(name, source, &library, Device::Cpu)?;
+    let session = open_session(name, source, &library, Device::Cpu, 1)?;
     let signature = signature(&session);
     // A broken contract is a reason not to run, and the rest is still worth telling.
     let contract = read_contract(name, &session);
     drop(session);
+    let size_px = settings.adaptation.size_px;
+    let work = match work(name, file, &facts.layers, &signature, size_px, &library) {
+        Ok(work) => work,
+        // The rest is still worth telling.
+        Err(error) => {
+            tracing::warn!("the work of a tile is not known: {error}");
+            None
+        }
+    };
 
     let refused = |error: PredictError| Fitness::Refused {
         reason: match &error {
@@ -113,6 +125,7 @@ fn inspect(
         bytes: file.len() as u64,
         facts,
         contract: contract.ok().flatten(),
+        work,
         signature,
         fitness,
     })

@@ -9,6 +9,7 @@
 //! and its canary tiles are checked at every load. Any other image classifier runs through a
 //! [`Plan`] made of [`AdaptationFlags`].
 
+mod arrangement;
 mod canary;
 mod classifier;
 mod contract;
@@ -23,18 +24,21 @@ mod plan;
 mod score;
 mod settings;
 mod told;
+mod work;
 
+pub use arrangement::{Arrangement, Decided};
 pub use canary::{BUILT_IN_TILES, Canaries, built_in_tiles};
 pub use contract::{CONTRACT_VERSION, Contract, Training};
 pub use device::{Device, DeviceChoice};
 pub use engine::Source;
-pub use graph::GraphFacts;
+pub use graph::{GraphFacts, Layer, Layers};
 pub use inspect::{Fitness, Inspection, inspect_embedded, inspect_file};
 pub use library::{Library, load as load_library};
-pub use model::OnnxModel;
+pub use model::{OnnxModel, cores};
 pub use plan::{Plan, Port, Signature};
 pub(super) use score::ScoreRule;
 pub use settings::{
     Activation, AdaptationFlags, Combine, Fit, Layout, NamedPreprocess, Preprocess, Settings,
 };
 pub(super) use told::{Rows, rule_of_flags, told_positives};
+pub use work::Work;

@@ -13,6 +13,7 @@ use ort::session::Session;
 use sha2::{Digest, Sha256};
 
 use super::{
+    arrangement::Arrangement,
     canary::built_in_tiles,
     classifier::OnnxClassifier,
     contract::{Contract, Training},
@@ -27,21 +28,13 @@ use super::{
 };
 use crate::predict::{Classifier, Model, ModelInfo, PredictError};
 
-/// Images a run on the processor: larger batches leave its caches.
-const BATCH_SIZE_CPU: usize = 4;
-/// Images a run on CUDA.
-const BATCH_SIZE_CUDA: usize = 64;
-/// Classifiers on CUDA: while one computes, the other's images travel.
-const WORKERS_CUDA: usize = 2;
-
 /// A model in an ONNX file.
 pub struct OnnxModel {
     name: Arc<str>,
     source: Source,
     library: Library,
     device: Device,
-    batch_size: usize,
-    workers: usize,
+    arrangement: Arrangement,
     plan: Arc<Plan>,
     rule: Arc<ScoreRule>,
     info: ModelInfo,
@@ -99,7 +92,9 @@ impl OnnxModel {
     ) -> Result<Self, PredictError> {
         let Described { checksum, facts } = described;
         let library = library::load(settings.library.as_deref())?;
-        let (session, device) = open_on(name, &source, &library, settings.device)?;
+        let threads = settings.threads.unwrap_or(1).max(1);
+        let (session, device) = open_on(name, &source, &library, settings.device, threads)?;
+        let arrangement = Arrangement::usual(device, cores(), settings.decided());
         let signature = signature(&session);
         let contract = read_contract(name, &session)?;
 
@@ -121,21 +116,18 @@ impl OnnxModel {
             }
             None => Plan::of_flags(name, &signature, &settings.adaptation)?,
         });
-        let batch_size = settings.batch_size.unwrap_or(match device {
-            Device::Cpu => BATCH_SIZE_CPU,
-            Device::Cuda(_) => BATCH_SIZE_CUDA,
-        });
-        let workers = settings.workers.unwrap_or_else(|| match device {
-            Device::Cpu => thread::available_parallelism().map_or(1, NonZero::get),
-            Device::Cuda(_) => WORKERS_CUDA,
-        });
         let engine_name = match device {
             Device::Cpu => format!("onnxruntime {}, cpu, {}", library.version, processor()),
             Device::Cuda(_) => format!("onnxruntime {}, {device}", library.version),
         };
 
         let name: Arc<str> = name.into();
-        let mut engine = Engine::new(Arc::clone(&name), session, Arc::clone(&plan), batch_size);
+        let mut engine = Engine::new(
+            Arc::clone(&name),
+            session,
+            Arc::clone(&plan),
+            arrangement.batch_size,
+        );
         let mut answers = Answers::default();
         let (rule, classes) = match &contract {
             Some(contract) => {
@@ -218,8 +210,7 @@ impl OnnxModel {
             source,
             library,
             device,
-            batch_size: batch_size.max(1),
-            workers: workers.max(1),
+            arrangement,
             plan,
             rule: Arc::new(rule),
             info,
@@ -250,6 +241,27 @@ impl OnnxModel {
     pub fn library(&self) -> &Library {
         &self.library
     }
+
+    /// Images that every run of the model takes, where its file fixes them.
+    #[must_use]
+    pub fn batch_fixed(&self) -> Option<usize> {
+        self.plan.batch_fixed
+    }
+
+    /// How classifiers opened from now on are laid out on the machine.
+    #[must_use]
+    pub fn arrangement(&self) -> Arrangement {
+        self.arrangement
+    }
+
+    /// Changes the layout of the classifiers that are opened from now on.
+    pub fn arrange(&mut self, arrangement: Arrangement) {
+        if arrangement != self.arrangement {
+            // The session that the model was tried out with is laid out otherwise.
+            self.tried = Mutex::new(None);
+        }
+        self.arrangement = arrangement;
+    }
 }
 
 impl Model for OnnxModel {
@@ -258,7 +270,7 @@ impl Model for OnnxModel {
     }
 
     fn workers(&self) -> usize {
-        self.workers
+        self.arrangement.workers
     }
 
     fn classifier(&self) -> Result<Box<dyn Classifier>, PredictError> {
@@ -271,18 +283,31 @@ impl Model for OnnxModel {
         let engine = match tried {
             Some(engine) => engine,
             None => {
-                let session = open_session(&self.name, &self.source, &self.library, self.device)?;
+                let session = open_session(
+                    &self.name,
+                    &self.source,
+                    &self.library,
+                    self.device,
+                    self.arrangement.threads,
+                )?;
                 let plan = Arc::clone(&self.plan);
-                Engine::new(Arc::clone(&self.name), session, plan, self.batch_size)
+                let batch_size = self.arrangement.batch_size;
+                Engine::new(Arc::clone(&self.name), session, plan, batch_size)
             }
         };
         Ok(Box::new(OnnxClassifier {
             engine,
             rule: Arc::clone(&self.rule),
-            batch_size_max: self.batch_size,
+            batch_size_max: self.arrangement.batch_size,
             answers: Answers::default(),
         }))
     }
+}
+
+/// Cores that this process may use.
+#[must_use]
+pub fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// Opens the model where it was asked for. Only `auto` may end on another device than the first
@@ -292,9 +317,11 @@ fn open_on(
     source: &Source,
     library: &Library,
     choice: DeviceChoice,
+    threads: usize,
 ) -> Result<(Session, Device), PredictError> {
-    let open =
-        |device| open_session(name, source, library, device).map(|session| (session, device));
+    let open = |device| {
+        open_session(name, source, library, device, threads).map(|session| (session, device))
+    };
     match choice {
         DeviceChoice::Cpu => open(Device::Cpu),
         DeviceChoice::Cuda(number) => open(Device::Cuda(number)),

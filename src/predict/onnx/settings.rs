@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, str::FromStr};
 
-use super::device::DeviceChoice;
+use super::{arrangement::Decided, device::DeviceChoice};
 
 /// How to load and run a model. The default suits a packaged model.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,9 +12,23 @@ pub struct Settings {
     pub batch_size: Option<usize>,
     /// Classifiers at once; by default one a core on the processor and 2 on CUDA.
     pub workers: Option<usize>,
+    /// Threads of each classifier on the processor; by default one.
+    pub threads: Option<usize>,
     /// ONNX Runtime's shared library, or the folder that holds it.
     pub library: Option<PathBuf>,
     pub adaptation: AdaptationFlags,
+}
+
+impl Settings {
+    /// What of the layout on the machine is decided.
+    #[must_use]
+    pub fn decided(&self) -> Decided {
+        Decided {
+            workers: self.workers,
+            threads: self.threads,
+            batch_size: self.batch_size,
+        }
+    }
 }
 
 /// What has to be told about a model that does not follow the contract, because a file does not

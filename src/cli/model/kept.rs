@@ -1,0 +1,208 @@
+//! What `hvmap model bench` found, kept for the runs on this machine.
+//!
+//! One small JSON file a model and machine, in `$XDG_CACHE_HOME/hvmap/bench`: what is lost is
+//! measured again. A file speaks only for the same model, engine, processor and number of cores.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{self, ErrorKind, Write as _},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    cli::terminal::{note, warn},
+    predict::{
+        Model,
+        onnx::{Arrangement, OnnxModel, cores},
+    },
+};
+
+/// The model and the machine that something was measured with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Place {
+    /// SHA-256 of the model's file.
+    checksum: String,
+    /// How a model that was not packaged is fitted, which may change the size of its images.
+    adaptation: Option<String>,
+    /// ONNX Runtime's version, the device, and the processor with its instruction sets.
+    engine: String,
+    cores: usize,
+}
+
+/// The fastest arrangement there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Kept {
+    #[serde(flatten)]
+    place: Place,
+    workers: usize,
+    threads: usize,
+    batch: usize,
+    tiles_per_s: f64,
+}
+
+impl Place {
+    fn of(model: &OnnxModel) -> Self {
+        let info = model.info();
+        Self {
+            checksum: info.checksum.clone(),
+            adaptation: info.adaptation.clone(),
+            engine: info.engine.clone(),
+            cores: cores(),
+        }
+    }
+
+    /// The file's name: where two places differ, so do their names.
+    fn file_name(&self) -> String {
+        let whole = format!("{self:?}");
+        let mut name = String::new();
+        for byte in &Sha256::digest(whole.as_bytes())[..8] {
+            // Writing to a String cannot fail.
+            let _ = write!(name, "{byte:02x}");
+        }
+        name + ".json"
+    }
+}
+
+/// Lays the model out as was found best on this machine, if that was ever measured, and says so.
+pub fn arrange(model: &mut OnnxModel) {
+    let Some(folder) = folder() else { return };
+    let place = Place::of(model);
+    let path = folder.join(place.file_name());
+    match read(&path) {
+        Ok(Some(kept)) if kept.place == place => {
+            model.arrange(Arrangement {
+                workers: kept.workers.max(1),
+                threads: kept.threads.max(1),
+                batch_size: kept.batch.max(1),
+            });
+            note(format_args!(
+                "workers, threads and batch: {}, {} and {}, the fastest that `hvmap model bench` \
+                 measured here ({:.1} tiles/s)",
+                kept.workers, kept.threads, kept.batch, kept.tiles_per_s
+            ));
+        }
+        Ok(_) => {}
+        Err(error) => warn(format_args!(
+            "what `hvmap model bench` found cannot be read from {}, so the usual setting is used: \
+             {error}",
+            path.display()
+        )),
+    }
+}
+
+/// Keeps the fastest arrangement for runs to come; answers its file.
+///
+/// # Errors
+/// When there is no folder for it, or it cannot be written.
+pub fn keep(model: &OnnxModel, best: Arrangement, tiles_per_s: f64) -> io::Result<PathBuf> {
+    let folder = folder().ok_or_else(|| {
+        io::Error::new(
+            ErrorKind::NotFound,
+            "neither XDG_CACHE_HOME nor HOME names a folder",
+        )
+    })?;
+    let kept = Kept {
+        place: Place::of(model),
+        workers: best.workers,
+        threads: best.threads,
+        batch: best.batch_size,
+        tiles_per_s,
+    };
+    fs::create_dir_all(&folder)?;
+    let path = folder.join(kept.place.file_name());
+    // Beside its place and then renamed, so that a run never reads half of it.
+    let mut file = tempfile::NamedTempFile::new_in(&folder)?;
+    writeln!(file, "{}", serde_json::to_string_pretty(&kept)?)?;
+    file.persist(&path)?;
+    Ok(path)
+}
+
+/// What a file holds; nothing where there is none.
+fn read(path: &Path) -> io::Result<Option<Kept>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The folder of the freedesktop.org base directory specification, which has relative paths ignored.
+fn folder() -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).map(PathBuf::from);
+    set("XDG_CACHE_HOME")
+        .filter(|path| path.is_absolute())
+        .or_else(|| set("HOME").map(|home| home.join(".cache")))
+        .map(|cache| cache.join("hvmap/bench"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> Place {
+        Place {
+            checksum: "ab".into(),
+            adaptation: None,
+            engine: "onnxruntime 1.31.1, cpu".into(),
+            cores: 2,
+        }
+    }
+
+    #[test]
+    fn another_model_engine_or_number_of_cores_has_another_file() {
+        let mut names = vec![place().file_name()];
+        names.push(
+            Place {
+                checksum: "cd".into(),
+                ..place()
+            }
+            .file_name(),
+        );
+        names.push(
+            Place {
+                engine: "onnxruntime 1.32.0, cpu".into(),
+                ..place()
+            }
+            .file_name(),
+        );
+        names.push(
+            Place {
+                cores: 3,
+                ..place()
+            }
+            .file_name(),
+        );
+        names.push(
+            Place {
+                adaptation: Some("nchw".into()),
+                ..place()
+            }
+            .file_name(),
+        );
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 5);
+    }
+
+    #[test]
+    fn what_is_kept_is_read_again_and_what_is_broken_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kept.json");
+        assert!(read(&path).unwrap().is_none());
+        let kept = Kept {
+            place: place(),
+            workers: 2,
+            threads: 1,
+            batch: 8,
+            tiles_per_s: 109.5,
+        };
+        fs::write(&path, serde_json::to_vec(&kept).unwrap()).unwrap();
+        assert_eq!(read(&path).unwrap(), Some(kept));
+        fs::write(&path, "{\"workers\":2").unwrap();
+        assert!(read(&path).is_err());
+    }
+}

@@ -4,6 +4,7 @@
 #   make run       a demo: San Marino, drawn imagery, the built-in model
 #   make test      every test
 #   make test-keras  the tests of python/ that need TensorFlow (it is large)
+#   make test-loop   from mapped towers to a map with a model made on the way, some minutes
 #   make install   PREFIX=/usr/local (DESTDIR is honoured)
 #   make image     an image of the program, with docker, podman or buildah; NAME=hv_grid
 #                  MODELS=models/ puts models inside, GPU=1 takes the ONNX Runtime that knows CUDA
@@ -17,7 +18,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEMO_OUT := runs/san-marino
 
 .DEFAULT_GOAL := build
-.PHONY: build run test test-rust test-python test-keras test-clients test-peers image bench install ort ort-gpu library packages lint
+.PHONY: build run test test-rust test-python test-keras test-loop test-clients test-peers image bench install ort ort-gpu library packages lint
 
 packages:
 	@scripts/packages.sh
@@ -60,6 +61,11 @@ test-python: packages .venv/ready
 
 test-keras: packages .venv-keras/ready
 	TF_CPP_MIN_LOG_LEVEL=2 .venv-keras/bin/python -m pytest -q python
+
+test-loop: library .venv-keras/ready
+	$(CARGO) build --locked
+	TF_CPP_MIN_LOG_LEVEL=2 HVMAP="$(abspath $(TARGET))/debug/hvmap" \
+		.venv-keras/bin/python -m pytest -q -s -m slow python
 
 test-clients: build
 	scripts/test_clients.sh

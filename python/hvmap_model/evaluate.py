@@ -14,14 +14,16 @@ from .session import run_batches
 from .tiles import Tile, find_tiles, kinds_and_styles, read_pixels
 
 _BATCH = 64
+_EQUATOR_M = 40_075_016.686
+"""Length of the equator of WGS 84."""
 
 
 def evaluate(model: Path, folders: list[Path], scores_file: Path | None = None) -> dict:
     """Recall and false-positive rates over the folders' tiles.
 
     `scores_file` gets a line for each tile appended: the place in the folders, label, kind and
-    style as `labels.csv` has them, the score, and for towers the distance in pixels from the
-    attribution's peak to the nearest base.
+    style as `labels.csv` has them, the score, the number of towers, and for them the distance from
+    the attribution's peak to the nearest base in pixels and metres.
     """
     metadata = contract.check(model)
     positives = [metadata.classes.index(name) for name in metadata.positives]
@@ -94,11 +96,18 @@ def _append(path: Path, tiles, folders, scores, distances) -> None:
     with path.open("a", newline="") as file:
         writer = csv.writer(file)
         if new:
-            writer.writerow(["folder", "z", "x", "y", "label", "kind", "style", "score", "px"])
+            writer.writerow(["folder", "z", "x", "y", "label", "kind", "style", "score", "towers", "px", "m"])
         for tile, score, distance in zip(tiles, scores, distances):
             kind, style = about[tile.source].get((tile.z, tile.x, tile.y), ("", ""))
             label = "tower" if tile.positive else "negative"
-            px = "" if np.isnan(distance) else f"{distance:.1f}"
-            writer.writerow(
-                [folders[tile.source], tile.z, tile.x, tile.y, label, kind, style, f"{score:.6g}", px]
-            )
+            px, m = "", ""
+            if not np.isnan(distance):
+                px, m = f"{distance:.1f}", f"{distance * metres_per_pixel(tile):.1f}"
+            place = [folders[tile.source], tile.z, tile.x, tile.y]
+            writer.writerow([*place, label, kind, style, f"{score:.6g}", len(tile.bases), px, m])
+
+
+def metres_per_pixel(tile: Tile) -> float:
+    """On the ground in the tile's middle: Web Mercator stretches by 1 / cos(latitude)."""
+    northing = np.pi * (1 - 2 * (tile.y + 0.5) / 2**tile.z)
+    return float(_EQUATOR_M / np.cosh(northing) / 2**tile.z / contract.TILE_PX)

@@ -96,6 +96,11 @@ def summarise(path: Path, threshold: float) -> dict:
         **curves.summary(all_scores, truth),
         "threshold_at_0.0001": float(f"{curves.recall_at(all_scores, truth, 1e-4)[1]:.7g}"),
         **distances(towers, threshold),
+        "towers_per_tile": {
+            number: {"positives": len(some), **share(some, threshold, "recall"),
+                     **distances(some, threshold)}
+            for number, some in grouped(towers, "towers").items()
+        },
         "styles": {},
         "kinds_of_negatives": {
             kind: {"tiles": len(some), **share(some, threshold, "false_positive_rate")}
@@ -138,12 +143,15 @@ def share(rows: list[dict], threshold: float, name: str) -> dict:
 
 
 def distances(towers: list[dict], threshold: float) -> dict:
-    """Pixels from the attribution's peak to the nearest base, over the towers found."""
-    known = [float(r["px"]) for r in towers if r["px"] and float(r["score"]) >= threshold]
-    if not known:
-        return {}
-    median, ninth = np.quantile(known, [0.5, 0.9])
-    return {"distance_px_median": round(float(median), 1), "distance_px_90th": round(float(ninth), 1)}
+    """From the attribution's peak to the nearest base, over the tiles found."""
+    figures = {}
+    for unit in ("px", "m"):
+        known = [float(r[unit]) for r in towers if r[unit] and float(r["score"]) >= threshold]
+        if known:
+            median, ninth = np.quantile(known, [0.5, 0.9])
+            figures[f"distance_{unit}_median"] = round(float(median), 1)
+            figures[f"distance_{unit}_90th"] = round(float(ninth), 1)
+    return figures
 
 
 if __name__ == "__main__":

@@ -359,15 +359,21 @@ fn cuda_that_is_not_there_exits_with_2_and_leaves_no_run() {
 }
 
 #[test]
-fn model_servers_are_refused_with_what_works() {
-    let output = hvmap([
-        "model",
-        "inspect",
-        "http://localhost:8501/v1/models/hv_grid:predict",
-    ]);
-    assert_eq!(output.code, 2, "{output}");
-    assert!(output.stderr.contains("is a model server"), "{output}");
-    assert!(output.stderr.contains("--model FILE.onnx"), "{output}");
+fn a_model_server_that_does_not_answer_is_told_with_what_to_look_at() {
+    // Nobody listens at a port that was just given up.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!(
+        "http://{}/v1/models/hv_grid",
+        listener.local_addr().unwrap()
+    );
+    drop(listener);
+    for command in ["inspect", "bench"] {
+        let output = hvmap(["model", command, &url]);
+        assert_eq!(output.code, 2, "{output}");
+        let said = format!("the model server {url} cannot be used");
+        assert!(output.stderr.contains(&said), "{output}");
+        assert!(output.stderr.contains("hint: is it running"), "{output}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #   make build     the program, in target/release
 #   make run       a demo: San Marino, drawn imagery, the built-in model
 #   make test      every test
+#   make test-serving-clients  a server asked by TF Serving's and Triton's own clients
 #   make test-keras  the tests of python/ that need TensorFlow (it is large)
 #   make test-loop   from mapped towers to a map with a model made on the way, some minutes
 #   make install   PREFIX=/usr/local (DESTDIR is honoured)
@@ -18,7 +19,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEMO_OUT := runs/san-marino
 
 .DEFAULT_GOAL := build
-.PHONY: build run test test-rust test-python test-keras test-loop test-clients test-peers image bench install ort ort-gpu library packages lint
+.PHONY: build run test test-rust test-python test-keras test-loop test-clients test-peers test-serving-clients image bench install ort ort-gpu library packages lint
 
 packages:
 	@scripts/packages.sh
@@ -69,6 +70,16 @@ test-loop: library .venv-keras/ready
 
 test-clients: build
 	scripts/test_clients.sh
+
+# Not part of `make test`: it installs TensorFlow.
+test-serving-clients: build .venv-clients/ready
+	scripts/test_serving_clients.sh
+
+.venv-clients/ready: scripts/serving-clients.txt
+	@echo 'setting up .venv-clients, with TensorFlow' >&2
+	@$(PYTHON) -m venv .venv-clients
+	@.venv-clients/bin/python -m pip install --quiet --disable-pip-version-check -r scripts/serving-clients.txt
+	@touch $@
 
 .venv-keras/ready: python/pyproject.toml
 	@echo 'setting up .venv-keras, with TensorFlow' >&2

@@ -1,4 +1,4 @@
-//! `hvmap serve`: models over HTTP, as TF Serving's REST interface has them.
+//! `hvmap serve`: models over HTTP and gRPC, as TF Serving has them.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -11,10 +11,13 @@ use std::{
 use super::{CliError, EngineArgs, terminal::note};
 use crate::{
     predict::onnx::Settings,
-    serve::{Config, ModelFolder, ServeError, Server},
+    serve::{
+        Batching, BatchingFile, Config, METRICS_PATH, ModelFolder, Patience, ServeError, Server,
+        read_metrics_path, read_models,
+    },
 };
 
-/// Serve models over HTTP: a drop-in for TF Serving's REST interface
+/// Serve models over REST and gRPC: a drop-in for TF Serving
 ///
 /// A model's folder holds integer version folders, each with one packaged .onnx file; the largest
 /// version is served, and new ones are taken up without a restart.
@@ -42,6 +45,38 @@ pub struct Args {
     )]
     models: Vec<ModelFolder>,
 
+    /// A file of TF Serving's that names the models, their versions and labels
+    #[arg(
+        long = "model_config_file",
+        value_name = "FILE",
+        conflicts_with_all = ["model_name", "model_base_path", "models"],
+    )]
+    model_config_file: Option<PathBuf>,
+
+    /// Accepted as TF Serving's: requests are always classified together
+    #[arg(
+        long = "enable_batching",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+    )]
+    enable_batching: Option<bool>,
+
+    /// A file of TF Serving's with batch sizes and times; none is needed
+    #[arg(long = "batching_parameters_file", value_name = "FILE")]
+    batching_parameters_file: Option<PathBuf>,
+
+    /// A file of TF Serving's that says where the metrics are
+    ///
+    /// [default: /monitoring/prometheus/metrics]
+    #[arg(long = "monitoring_config_file", value_name = "FILE")]
+    monitoring_config_file: Option<PathBuf>,
+
+    /// Port of the gRPC interface; 0 for any free one
+    #[arg(long, value_name = "PORT", default_value_t = 8500)]
+    port: u16,
+
     /// Port of the REST interface; 0 for any free one
     #[arg(long = "rest_api_port", value_name = "PORT", default_value_t = 8501)]
     rest_api_port: u16,
@@ -68,14 +103,13 @@ pub struct Args {
     )]
     file_system_poll_wait_seconds: u64,
 
-    /// Images that may wait for each model; further requests are answered 503
+    /// Images that may wait for each model; further requests are answered 503 [default: 4096]
     #[arg(
         long,
         value_name = "N",
-        default_value_t = 4096,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000),
     )]
-    queue: u32,
+    queue: Option<u32>,
 
     #[command(flatten)]
     engine: EngineArgs,
@@ -83,30 +117,15 @@ pub struct Args {
 
 fn named_folder(text: &str) -> Result<ModelFolder, String> {
     match text.split_once('=') {
-        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok(ModelFolder {
-            name: name.to_owned(),
-            path: PathBuf::from(path),
-        }),
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => {
+            Ok(ModelFolder::new(name, path))
+        }
         _ => Err("expected NAME=FOLDER, such as hv_grid=models/hv_grid".to_owned()),
     }
 }
 
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
-    let config = Config {
-        bind: SocketAddr::new(args.bind, args.rest_api_port),
-        models: args.folders(),
-        engine: Settings {
-            device: args.engine.device,
-            batch_size: args.engine.batch.map(usize::from),
-            workers: args.engine.workers.map(usize::from),
-            threads: args.engine.threads.map(usize::from),
-            library: args.engine.ort_library.clone(),
-            ..Settings::default()
-        },
-        poll: Duration::from_secs(args.file_system_poll_wait_seconds),
-        request_timeout: Duration::from_millis(args.rest_api_timeout_in_ms),
-        queue_images_max: args.queue as usize,
-    };
+    let config = args.config()?;
     let (signal, signalled) = mpsc::channel();
     ctrlc::set_handler(move || {
         // Nobody listens any more when the server is already stopping.
@@ -118,9 +137,10 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         note(format_args!("model: {line}"));
     }
     note(format_args!(
-        "listening at http://{}/v1/models/{}",
+        "listening at http://{}/v1/models/{} and grpc://{}",
         server.address(),
-        config.models[0].name
+        config.models[0].name,
+        server.grpc_address()
     ));
     // The handler, and with it the sender, lives as long as the process.
     let _ = signalled.recv();
@@ -135,10 +155,61 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
 }
 
 impl Args {
+    /// What to serve and where, out of flags, files and the environment.
+    fn config(&self) -> Result<Config, CliError> {
+        let mut batching = Batching::default();
+        let mut engine = Settings {
+            device: self.engine.device,
+            threads: self.engine.threads.map(usize::from),
+            library: self.engine.ort_library.clone(),
+            ..Settings::default()
+        };
+        if let Some(path) = &self.batching_parameters_file {
+            if self.enable_batching != Some(true) {
+                return Err(CliError::new(
+                    "--batching_parameters_file is given without --enable_batching",
+                )
+                .hint("add --enable_batching, or leave the file out: none is needed"));
+            }
+            let file = BatchingFile::read(path).map_err(with_hint)?;
+            file.apply(&mut batching);
+            engine.batch_size = file.batch_size;
+            engine.workers = file.workers;
+        }
+        // Flags of this program go before the file.
+        if let Some(images) = self.queue {
+            batching.queue_images_max = images as usize;
+        }
+        if let Some(images) = self.engine.batch {
+            engine.batch_size = Some(usize::from(images));
+        }
+        if let Some(workers) = self.engine.workers {
+            engine.workers = Some(usize::from(workers));
+        }
+        let metrics_path = match &self.monitoring_config_file {
+            Some(path) => read_metrics_path(path).map_err(with_hint)?,
+            None => Some(METRICS_PATH.to_owned()),
+        };
+        Ok(Config {
+            rest: SocketAddr::new(self.bind, self.rest_api_port),
+            grpc: SocketAddr::new(self.bind, self.port),
+            models: self.folders()?,
+            engine,
+            poll: Duration::from_secs(self.file_system_poll_wait_seconds),
+            request_timeout: Duration::from_millis(self.rest_api_timeout_in_ms),
+            batching,
+            patience: Patience::default(),
+            metrics_path,
+        })
+    }
+
     /// The models that were named, with TF Serving's defaults.
-    fn folders(&self) -> Vec<ModelFolder> {
+    fn folders(&self) -> Result<Vec<ModelFolder>, CliError> {
+        if let Some(path) = &self.model_config_file {
+            return read_models(path).map_err(with_hint);
+        }
         if !self.models.is_empty() {
-            return self.models.clone();
+            return Ok(self.models.clone());
         }
         let name = self
             .model_name
@@ -150,7 +221,7 @@ impl Args {
                 .map_or_else(|| PathBuf::from("/models"), PathBuf::from)
                 .join(&name)
         });
-        vec![ModelFolder { name, path }]
+        Ok(vec![ModelFolder::new(name, path)])
     }
 }
 

@@ -1,6 +1,6 @@
 //! Dynamic batching: images of many requests, classified together.
 //!
-//! In: requests of any number of encoded images. Out: for each image the model's outputs or why
+//! In: requests of any number of images, encoded or as pixels. Out: for each image the model's outputs or why
 //! there are none. Requests take turns image by image, so a bulk client does not keep a single one
 //! waiting, and a request larger than a batch is split by itself.
 
@@ -9,24 +9,32 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{ServeError, metrics::ModelMetrics};
+use super::{Batching, ServeError, metrics::ModelMetrics};
 use crate::{
     image::{self, RGB_BYTES},
     predict::{Batch, Classifier, Model, Predictions},
 };
 
-/// How long a batch that is not full waits for another image.
-const BATCH_LINGER: Duration = Duration::from_millis(1);
+/// An image as a client sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Image {
+    /// A file's bytes.
+    Encoded(Bytes),
+    /// [`RGB_BYTES`] bytes: 256×256 pixels, RGB8, rows top-down.
+    Rgb8(Bytes),
+}
 
 /// An image's answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Answer {
+    /// The probability of the positive classes.
+    pub score: f32,
     /// One number a class.
     pub outputs: Vec<f32>,
     /// The attribution grid's cells, rows top-down; empty where the model has none.
@@ -45,9 +53,15 @@ pub(super) enum Refusal {
 /// The position of an image in its request, and its answer.
 pub(super) type Answered = (usize, Result<Answer, Refusal>);
 
-/// The queue is full.
+/// Why a request was not put in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Full;
+pub(super) enum NotTaken {
+    Full,
+    /// It holds more images than a request may.
+    TooMany {
+        images_max: usize,
+    },
+}
 
 /// The threads of one loaded version. Dropping it lets them finish what waits.
 pub(super) struct Batcher {
@@ -57,7 +71,7 @@ pub(super) struct Batcher {
 struct Shared {
     queue: Mutex<Queue>,
     changed: Condvar,
-    images_max: usize,
+    batching: Batching,
     metrics: Arc<ModelMetrics>,
 }
 
@@ -69,14 +83,17 @@ struct Queue {
 }
 
 struct Waiting {
-    images: std::iter::Enumerate<std::vec::IntoIter<Bytes>>,
+    since: Instant,
+    images: std::iter::Enumerate<std::vec::IntoIter<Image>>,
     deadline: Instant,
     answers: UnboundedSender<Answered>,
 }
 
 struct Job {
+    /// When its request was put in the queue.
+    since: Instant,
     position: usize,
-    image: Bytes,
+    image: Image,
     answers: UnboundedSender<Answered>,
 }
 
@@ -84,14 +101,14 @@ impl Batcher {
     /// Opens the model's classifiers and starts a thread for each.
     pub(super) fn start(
         model: &dyn Model,
-        images_max: usize,
+        batching: Batching,
         metrics: Arc<ModelMetrics>,
     ) -> Result<Self, ServeError> {
         let batcher = Self {
             shared: Arc::new(Shared {
                 queue: Mutex::default(),
                 changed: Condvar::new(),
-                images_max,
+                batching,
                 metrics,
             }),
         };
@@ -110,21 +127,28 @@ impl Batcher {
     /// nothing else waits.
     pub(super) fn submit(
         &self,
-        images: Vec<Bytes>,
+        images: Vec<Image>,
         deadline: Instant,
-    ) -> Result<UnboundedReceiver<Answered>, Full> {
+    ) -> Result<UnboundedReceiver<Answered>, NotTaken> {
+        let batching = &self.shared.batching;
+        if let Some(images_max) = batching.request_images_max
+            && images.len() > images_max
+        {
+            return Err(NotTaken::TooMany { images_max });
+        }
         let (answers, receiver) = unbounded_channel();
         let mut queue = self.shared.lock();
-        if queue.images > 0 && queue.images + images.len() > self.shared.images_max {
-            return Err(Full);
+        if queue.images > 0 && queue.images + images.len() > batching.queue_images_max {
+            return Err(NotTaken::Full);
         }
+        self.shared.metrics.note_queued(images.len());
         queue.images += images.len();
         queue.requests.push_back(Waiting {
+            since: Instant::now(),
             images: images.into_iter().enumerate(),
             deadline,
             answers,
         });
-        self.shared.metrics.set_queued(queue.images);
         drop(queue);
         self.shared.changed.notify_all();
         Ok(receiver)
@@ -149,7 +173,7 @@ impl Shared {
         let mut queue = self.lock();
         let mut jobs = Vec::with_capacity(size);
         loop {
-            queue.take_into(&mut jobs, size);
+            self.take_from(&mut queue, &mut jobs, size);
             if !jobs.is_empty() {
                 break;
             }
@@ -161,7 +185,7 @@ impl Shared {
                 .wait(queue)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        let full_by = Instant::now() + BATCH_LINGER;
+        let full_by = Instant::now() + self.batching.linger;
         while jobs.len() < size && !queue.closed {
             let left = full_by.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -172,10 +196,15 @@ impl Shared {
                 .wait_timeout(queue, left)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
-            queue.take_into(&mut jobs, size);
+            self.take_from(&mut queue, &mut jobs, size);
         }
-        self.metrics.set_queued(queue.images);
         Some(jobs)
+    }
+
+    fn take_from(&self, queue: &mut Queue, jobs: &mut Vec<Job>, size: usize) {
+        let before = queue.images;
+        queue.take_into(jobs, size);
+        self.metrics.note_taken(before - queue.images);
     }
 }
 
@@ -197,6 +226,7 @@ impl Queue {
             };
             self.images -= 1;
             jobs.push(Job {
+                since: request.since,
                 position,
                 image,
                 answers: request.answers.clone(),
@@ -216,9 +246,9 @@ fn work(shared: &Shared, mut classifier: Box<dyn Classifier>) {
         let mut decoded = Vec::with_capacity(jobs.len());
         for job in jobs {
             let slot = &mut pixels[decoded.len() * RGB_BYTES..][..RGB_BYTES];
-            match image::decode(&job.image, slot) {
+            match read(&job.image, slot) {
                 Ok(()) => decoded.push(job),
-                Err(error) => answer(&job, Err(Refusal::Undecodable(error.reason()))),
+                Err(reason) => answer(&job, Err(Refusal::Undecodable(reason))),
             }
         }
         if decoded.is_empty() {
@@ -230,7 +260,8 @@ fn work(shared: &Shared, mut classifier: Box<dyn Classifier>) {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             classifier.classify(batch, &mut predictions)
         }));
-        shared.metrics.note_batch(decoded.len(), started.elapsed());
+        let waited = decoded.iter().map(|job| started - job.since);
+        shared.metrics.note_batch(waited, started.elapsed());
         let failure = match outcome {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(ServeError::Model(error).chain()),
@@ -245,12 +276,28 @@ fn work(shared: &Shared, mut classifier: Box<dyn Classifier>) {
             let result = match &failure {
                 Some(reason) => Err(Refusal::Failed(reason.clone())),
                 None => Ok(Answer {
+                    score: predictions.scores[row],
                     outputs: predictions.outputs[row * classes..][..classes].to_vec(),
                     attribution: predictions.attribution[row * cells..][..cells].to_vec(),
                 }),
             };
             answer(job, result);
         }
+    }
+}
+
+fn read(image: &Image, pixels: &mut [u8]) -> Result<(), String> {
+    match image {
+        Image::Encoded(payload) => image::decode(payload, pixels).map_err(|error| error.reason()),
+        Image::Rgb8(given) if given.len() == pixels.len() => {
+            pixels.copy_from_slice(given);
+            Ok(())
+        }
+        Image::Rgb8(given) => Err(format!(
+            "{} bytes of pixels (expected {})",
+            given.len(),
+            pixels.len()
+        )),
     }
 }
 
@@ -261,11 +308,13 @@ fn answer(job: &Job, result: Result<Answer, Refusal>) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn waiting(images: usize, queue: &mut Queue) -> UnboundedReceiver<Answered> {
         let (answers, receiver) = unbounded_channel();
-        let image = |number: usize| Bytes::from(vec![number as u8]);
+        let image = |number: usize| Image::Encoded(Bytes::from(vec![number as u8]));
         queue.images += images;
         queue.requests.push_back(Waiting {
             images: (0..images)
@@ -273,6 +322,7 @@ mod tests {
                 .collect::<Vec<_>>()
                 .into_iter()
                 .enumerate(),
+            since: Instant::now(),
             deadline: Instant::now() + Duration::from_secs(60),
             answers,
         });

@@ -16,12 +16,36 @@ pub enum ServeError {
     },
     #[error("{} holds no version of the model {name}: expected a folder such as 1 in it", path.display())]
     NoVersion { name: String, path: PathBuf },
+    #[error("{} holds no version {version}, which the model {name} is to serve", path.display())]
+    VersionMissing {
+        name: String,
+        version: u64,
+        path: PathBuf,
+    },
+    #[error(
+        "the label {label:?} of the model {name} names version {version}, expected one that is \
+         served: {served:?}"
+    )]
+    Label {
+        name: String,
+        label: String,
+        version: u64,
+        served: Vec<u64>,
+    },
     #[error("{} holds a saved_model.pb, which is not served as it is", path.display())]
     SavedModel { path: PathBuf },
     #[error("{} holds {found} .onnx files, expected one", path.display())]
     ModelFile { path: PathBuf, found: usize },
     #[error("the model {} cannot be served as it is: {reason}", path.display())]
     Unfit { path: PathBuf, reason: String },
+    #[error("cannot read {}", path.display())]
+    ReadFile {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{} cannot be followed: {reason}", path.display())]
+    WrongFile { path: PathBuf, reason: String },
     #[error("the model {name} is named twice")]
     NamedTwice { name: String },
     #[error(transparent)]
@@ -29,6 +53,8 @@ pub enum ServeError {
     #[error("cannot listen at {address}")]
     Listen {
         address: SocketAddr,
+        /// Which flag names another port.
+        flag: &'static str,
         #[source]
         source: std::io::Error,
     },
@@ -55,10 +81,18 @@ impl ServeError {
             }
             Self::NamedTwice { .. } => Some("give each --model a name of its own".into()),
             Self::Model(error) => error.hint(),
-            Self::Listen { .. } => Some(
-                "is another server using this port? name another one with --rest_api_port".into(),
+            Self::Listen { flag, .. } => Some(format!(
+                "is another server using this port? name another one with {flag}"
+            )),
+            Self::VersionMissing { .. } | Self::Label { .. } => Some(
+                "model_version_policy says which versions are served: latest { num_versions: N }, \
+                 all {}, or specific { versions: N }"
+                    .into(),
             ),
-            Self::Thread(_) => None,
+            Self::WrongFile { .. } => {
+                Some("docs/SERVING.md says what of TF Serving's files is followed".into())
+            }
+            Self::ReadFile { .. } | Self::Thread(_) => None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Models over HTTP, as TF Serving's REST interface has them.
+//! Models over HTTP and gRPC, as TF Serving has them.
 //!
 //! In: a [`Config`] that names model folders, then requests with encoded tiles. Out: the model's
 //! scores, its state and metrics. Never: a model that was not packaged (nothing would say what its
@@ -6,14 +6,22 @@
 //! canary tiles are wrong.
 //!
 //! The repository polls each folder for integer version folders; each loaded version
-//! owns a batcher whose threads decode and classify what the REST handlers put in its queue.
+//! owns a batcher whose threads decode and classify what the handlers of every protocol put in its
+//! queue.
 
 mod batcher;
-mod body;
+mod connections;
 mod error;
+mod failure;
+mod grpc;
+mod incoming;
+mod infer;
 mod metrics;
 mod repository;
 mod rest;
+mod service;
+mod signatures;
+mod text_files;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -21,20 +29,32 @@ use std::{
     time::Duration,
 };
 
+pub use connections::Patience;
+use connections::{CONNECTIONS_MAX, Http};
 pub use error::ServeError;
-pub use repository::ModelFolder;
 use repository::Repository;
-use tokio::sync::watch;
+pub use repository::{ModelFolder, VersionPolicy};
+use service::Service;
+pub use text_files::{BatchingFile, read_metrics_path, read_models};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
 
 use crate::predict::onnx::Settings;
 
+/// Where TF Serving has its metrics.
+pub const METRICS_PATH: &str = "/monitoring/prometheus/metrics";
 /// How long a stopping server waits for what it took.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What to serve and where.
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub bind: SocketAddr,
+    /// Where REST is answered.
+    pub rest: SocketAddr,
+    /// Where gRPC is answered.
+    pub grpc: SocketAddr,
     /// At least one; names are unique.
     pub models: Vec<ModelFolder>,
     pub engine: Settings,
@@ -42,15 +62,40 @@ pub struct Config {
     pub poll: Duration,
     /// Time from a request's first byte to its answer, then 504.
     pub request_timeout: Duration,
+    pub batching: Batching,
+    pub patience: Patience,
+    /// Where the metrics are; `None` for nowhere.
+    pub metrics_path: Option<String>,
+}
+
+/// How requests wait and go together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batching {
     /// Images that may wait for each model; further ones are answered 503.
     pub queue_images_max: usize,
+    /// Images in one request; `None` for any number, since larger ones are split.
+    pub request_images_max: Option<usize>,
+    /// How long a batch that is not full waits for another image.
+    pub linger: Duration,
+}
+
+impl Default for Batching {
+    fn default() -> Self {
+        Self {
+            queue_images_max: 4096,
+            request_images_max: None,
+            linger: Duration::from_millis(1),
+        }
+    }
 }
 
 /// A running server; dropping it stops it at once.
 pub struct Server {
-    address: SocketAddr,
+    rest: SocketAddr,
+    grpc: SocketAddr,
     stop: watch::Sender<bool>,
-    finished: tokio::task::JoinHandle<std::io::Result<()>>,
+    /// One a listener, until it has answered what it took.
+    listening: JoinSet<()>,
     runtime: Option<tokio::runtime::Runtime>,
     repository: Arc<Repository>,
 }
@@ -58,7 +103,8 @@ pub struct Server {
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Server")
-            .field("address", &self.address)
+            .field("rest", &self.rest)
+            .field("grpc", &self.grpc)
             .finish_non_exhaustive()
     }
 }
@@ -70,48 +116,63 @@ impl Server {
     /// When a model cannot be used, or the address cannot be listened at; nothing listens then.
     pub fn start(config: &Config) -> Result<Self, ServeError> {
         let repository = Arc::new(Repository::open(config)?);
-        let listen = |source| ServeError::Listen {
-            address: config.bind,
-            source,
-        };
-        let listener = TcpListener::bind(config.bind).map_err(listen)?;
-        listener.set_nonblocking(true).map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let (rest_listener, rest) = bind(config.rest, "--rest_api_port")?;
+        let (grpc_listener, grpc) = bind(config.grpc, "--port")?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("serve")
             .enable_all()
             .build()
             .map_err(ServeError::Thread)?;
-        let listener = {
-            let _inside = runtime.enter();
-            tokio::net::TcpListener::from_std(listener).map_err(listen)?
-        };
         repository.poll_every(config.poll)?;
+        let service = Arc::new(Service::new(
+            Arc::clone(&repository),
+            config.request_timeout,
+            config.metrics_path.clone(),
+        ));
         let (stop, stopped) = watch::channel(false);
-        let router = rest::router(Arc::clone(&repository), config.request_timeout);
-        let finished = runtime.spawn(async move {
-            let mut stopped = stopped;
-            axum::serve(listener, router)
-                .with_graceful_shutdown(async move {
-                    // An error means that the server was dropped, which stops it as well.
-                    let _ = stopped.wait_for(|stop| *stop).await;
-                })
-                .await
-        });
+        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let mut listening = JoinSet::new();
+        for (listener, http, router) in [
+            (rest_listener, Http::One, rest::router(Arc::clone(&service))),
+            (grpc_listener, Http::Two, grpc::router(&service)),
+        ] {
+            let listener = {
+                let _inside = runtime.enter();
+                tokio::net::TcpListener::from_std(listener).map_err(ServeError::Thread)?
+            };
+            listening.spawn_on(
+                connections::serve(
+                    listener,
+                    http,
+                    router,
+                    config.patience,
+                    Arc::clone(&room),
+                    stopped.clone(),
+                ),
+                runtime.handle(),
+            );
+        }
         Ok(Self {
-            address,
+            rest,
+            grpc,
             stop,
-            finished,
+            listening,
             runtime: Some(runtime),
             repository,
         })
     }
 
-    /// Where it listens.
+    /// Where it answers REST.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.rest
+    }
+
+    /// Where it answers gRPC.
+    #[must_use]
+    pub fn grpc_address(&self) -> SocketAddr {
+        self.grpc
     }
 
     /// One line on each model that is served.
@@ -128,9 +189,13 @@ impl Server {
         let Some(runtime) = self.runtime.take() else {
             return false;
         };
-        let finished = &mut self.finished;
-        let drained =
-            runtime.block_on(async { tokio::time::timeout(DRAIN_PATIENCE, finished).await });
+        let listening = &mut self.listening;
+        let drained = runtime.block_on(async {
+            tokio::time::timeout(DRAIN_PATIENCE, async {
+                while listening.join_next().await.is_some() {}
+            })
+            .await
+        });
         runtime.shutdown_background();
         drained.is_ok()
     }
@@ -143,4 +208,17 @@ impl Drop for Server {
             runtime.shutdown_background();
         }
     }
+}
+
+/// Listens, so that a port that is taken is known before anything is answered.
+fn bind(address: SocketAddr, flag: &'static str) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Listen {
+        address,
+        flag,
+        source,
+    };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }

@@ -1,16 +1,16 @@
 //! Model folders: which versions are there, which one serves, and how the others fared.
 //!
 //! A folder holds one folder a version, named by an integer (leading zeros as in `001` are fine);
-//! the largest is served. A new version is loaded, checked with its canary tiles and tried out
+//! the largest is served, or those that a policy names. A new version is loaded, checked with its canary tiles and tried out
 //! before it takes over; one that fails leaves the old one serving and keeps its error in the
 //! status. The old version's threads finish what waits for them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     sync::{
-        Arc, RwLock,
+        Arc, RwLock, RwLockReadGuard,
         mpsc::{self, RecvTimeoutError},
     },
     thread,
@@ -18,7 +18,7 @@ use std::{
 };
 
 use super::{
-    Config, ServeError,
+    Batching, Config, ServeError,
     batcher::Batcher,
     metrics::{ModelMetrics, RequestMetrics},
 };
@@ -27,11 +27,51 @@ use crate::predict::{
     onnx::{Contract, OnnxModel, Settings},
 };
 
-/// A model by name and the folder of its versions.
+/// A model by name, the folder of its versions, and which of them are served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelFolder {
     pub name: String,
     pub path: PathBuf,
+    pub versions: VersionPolicy,
+    /// Names by which requests may ask for a version; each has to be served at the start.
+    pub labels: BTreeMap<String, u64>,
+}
+
+impl ModelFolder {
+    /// A model whose largest version is served.
+    pub fn new(name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        Self {
+            name: name.into(),
+            path: path.into(),
+            versions: VersionPolicy::Latest(1),
+            labels: BTreeMap::new(),
+        }
+    }
+}
+
+/// Which of a model's versions are served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VersionPolicy {
+    /// So many, the largest; at least one.
+    Latest(usize),
+    All,
+    Specific(BTreeSet<u64>),
+}
+
+impl VersionPolicy {
+    fn admits(&self, version: u64) -> bool {
+        match self {
+            Self::Latest(_) | Self::All => true,
+            Self::Specific(versions) => versions.contains(&version),
+        }
+    }
+
+    fn count_max(&self) -> usize {
+        match self {
+            Self::Latest(count) => *count,
+            Self::All | Self::Specific(_) => usize::MAX,
+        }
+    }
 }
 
 /// A version's life, in TF Serving's words.
@@ -74,13 +114,50 @@ pub(super) struct Served {
 pub(super) struct Entry {
     pub folder: ModelFolder,
     pub metrics: Arc<ModelMetrics>,
-    current: RwLock<Arc<Served>>,
+    /// By version; never empty.
+    serving: RwLock<BTreeMap<u64, Arc<Served>>>,
     versions: RwLock<BTreeMap<u64, VersionStatus>>,
 }
 
 impl Entry {
+    /// The largest version that is served.
     pub(super) fn current(&self) -> Arc<Served> {
-        Arc::clone(&self.current.read().expect("nothing panics with this lock"))
+        let serving = self.serving();
+        let (_, served) = serving.last_key_value().expect("a version is served");
+        Arc::clone(served)
+    }
+
+    /// A certain version, if it is served.
+    pub(super) fn version(&self, version: u64) -> Option<Arc<Served>> {
+        self.serving().get(&version).map(Arc::clone)
+    }
+
+    /// The versions that are served, rising.
+    pub(super) fn available(&self) -> Vec<u64> {
+        self.serving().keys().copied().collect()
+    }
+
+    fn serving(&self) -> RwLockReadGuard<'_, BTreeMap<u64, Arc<Served>>> {
+        self.serving.read().expect("nothing panics with this lock")
+    }
+
+    fn add(&self, served: Served) {
+        self.serving
+            .write()
+            .expect("nothing panics with this lock")
+            .insert(served.version, Arc::new(served));
+    }
+
+    /// Lets go of the versions that are not among those to keep, and tells which they were.
+    fn retire(&self, keep: &BTreeSet<u64>) -> Vec<u64> {
+        let mut serving = self.serving.write().expect("nothing panics with this lock");
+        let gone: Vec<u64> = serving
+            .keys()
+            .copied()
+            .filter(|version| !keep.contains(version))
+            .collect();
+        serving.retain(|version, _| keep.contains(version));
+        gone
     }
 
     pub(super) fn versions(&self) -> BTreeMap<u64, VersionStatus> {
@@ -102,49 +179,74 @@ impl Entry {
 pub(super) struct Repository {
     entries: Vec<Arc<Entry>>,
     engine: Settings,
-    queue_images_max: usize,
+    batching: Batching,
     pub requests: RequestMetrics,
     /// Dropped to end the polling thread.
     polling: std::sync::Mutex<Option<mpsc::Sender<()>>>,
 }
 
 impl Repository {
-    /// Loads the latest version of every model.
+    /// Loads the versions of every model that are to be served.
     pub(super) fn open(config: &Config) -> Result<Self, ServeError> {
-        let mut entries: Vec<Arc<Entry>> = Vec::new();
+        let mut repository = Self {
+            entries: Vec::new(),
+            engine: config.engine.clone(),
+            batching: config.batching.clone(),
+            requests: RequestMetrics::default(),
+            polling: std::sync::Mutex::default(),
+        };
         for folder in &config.models {
-            if entries.iter().any(|entry| entry.folder.name == folder.name) {
+            if repository.entry(&folder.name).is_some() {
                 return Err(ServeError::NamedTwice {
                     name: folder.name.clone(),
                 });
             }
-            let found = versions_in(&folder.path)?;
-            let Some((&version, path)) = found.last_key_value() else {
-                return Err(if folder.path.join("saved_model.pb").exists() {
-                    ServeError::SavedModel {
-                        path: folder.path.clone(),
-                    }
-                } else {
-                    ServeError::NoVersion {
-                        name: folder.name.clone(),
-                        path: folder.path.clone(),
-                    }
-                });
-            };
-            let metrics = Arc::default();
-            let served = load(
+            let entry = repository.open_entry(folder)?;
+            repository.entries.push(Arc::new(entry));
+        }
+        Ok(repository)
+    }
+
+    fn open_entry(&self, folder: &ModelFolder) -> Result<Entry, ServeError> {
+        let found = versions_in(&folder.path)?;
+        let wanted: Vec<_> = found
+            .iter()
+            .rev()
+            .filter(|(version, _)| folder.versions.admits(**version))
+            .take(folder.versions.count_max())
+            .collect();
+        if wanted.is_empty() && folder.path.join("saved_model.pb").exists() {
+            return Err(ServeError::SavedModel {
+                path: folder.path.clone(),
+            });
+        }
+        let missing = match &folder.versions {
+            VersionPolicy::Specific(versions) => {
+                versions.iter().find(|version| !found.contains_key(version))
+            }
+            _ => None,
+        };
+        if let Some(&version) = missing {
+            return Err(ServeError::VersionMissing {
+                name: folder.name.clone(),
                 version,
-                path,
-                &config.engine,
-                config.queue_images_max,
-                &metrics,
-            )?;
-            let entry = Entry {
-                folder: folder.clone(),
-                metrics,
-                current: RwLock::new(Arc::new(served)),
-                versions: RwLock::default(),
-            };
+                path: folder.path.clone(),
+            });
+        }
+        if wanted.is_empty() {
+            return Err(ServeError::NoVersion {
+                name: folder.name.clone(),
+                path: folder.path.clone(),
+            });
+        }
+        let entry = Entry {
+            folder: folder.clone(),
+            metrics: Arc::default(),
+            serving: RwLock::default(),
+            versions: RwLock::default(),
+        };
+        for (&version, path) in wanted {
+            entry.add(self.load(version, path, &entry.metrics)?);
             entry.set(
                 version,
                 VersionStatus {
@@ -153,15 +255,18 @@ impl Repository {
                     changed: changed(path),
                 },
             );
-            entries.push(Arc::new(entry));
         }
-        Ok(Self {
-            entries,
-            engine: config.engine.clone(),
-            queue_images_max: config.queue_images_max,
-            requests: RequestMetrics::default(),
-            polling: std::sync::Mutex::default(),
-        })
+        for (label, &version) in &folder.labels {
+            if entry.version(version).is_none() {
+                return Err(ServeError::Label {
+                    name: folder.name.clone(),
+                    label: label.clone(),
+                    version,
+                    served: entry.available(),
+                });
+            }
+        }
+        Ok(entry)
     }
 
     pub(super) fn entry(&self, name: &str) -> Option<&Arc<Entry>> {
@@ -176,10 +281,12 @@ impl Repository {
         self.entries
             .iter()
             .map(|entry| {
-                let served = entry.current();
+                let versions: Vec<_> = entry.available().iter().map(u64::to_string).collect();
                 format!(
                     "{} version {} on {}",
-                    entry.folder.name, served.version, served.info.engine
+                    entry.folder.name,
+                    versions.join(", "),
+                    entry.current().info.engine
                 )
             })
             .collect()
@@ -214,74 +321,104 @@ impl Repository {
             .take();
     }
 
-    /// Looks for a version to swap in: the largest that has not failed as it is. Whatever goes
+    /// Looks for versions to swap in: the largest that have not failed as they are. Whatever goes
     /// wrong, what serves goes on.
     fn look(&self, entry: &Entry) {
+        let name = &entry.folder.name;
         let found = match versions_in(&entry.folder.path) {
             Ok(found) => found,
             Err(error) => {
-                tracing::warn!(model = entry.folder.name, "{}", error.chain());
+                tracing::warn!(model = name, "{}", error.chain());
                 return;
             }
         };
-        let serving = entry.current().version;
-        for (&version, path) in found.iter().rev() {
-            if version == serving {
-                return;
+        let policy = &entry.folder.versions;
+        let mut keep = BTreeSet::new();
+        let wanted = found.iter().rev();
+        for (&version, path) in wanted.filter(|(version, _)| policy.admits(**version)) {
+            if keep.len() == policy.count_max() {
+                break;
             }
-            let changed = changed(path);
-            let failed = entry
-                .versions()
-                .get(&version)
-                .is_some_and(|status| status.error.is_some() && status.changed == changed);
-            if failed {
-                continue;
-            }
-            let status = |state, error| VersionStatus {
-                state,
-                error,
-                changed,
-            };
-            entry.set(version, status(State::Loading, None));
-            match load(
-                version,
-                path,
-                &self.engine,
-                self.queue_images_max,
-                &entry.metrics,
-            ) {
-                Ok(served) => {
-                    *entry
-                        .current
-                        .write()
-                        .expect("nothing panics with this lock") = Arc::new(served);
-                    entry.set(version, status(State::Available, None));
-                    entry.set(
-                        serving,
-                        VersionStatus {
-                            state: State::End,
-                            error: None,
-                            changed: None,
-                        },
-                    );
-                    tracing::info!(
-                        model = entry.folder.name,
-                        version,
-                        "took over from {serving}"
-                    );
-                    return;
-                }
-                Err(error) => {
-                    let error = error.chain();
-                    tracing::warn!(
-                        model = entry.folder.name,
-                        version,
-                        "not loaded, {serving} goes on serving: {error}"
-                    );
-                    entry.set(version, status(State::End, Some(error)));
-                }
+            if entry.version(version).is_some() || self.try_out(entry, version, path) {
+                keep.insert(version);
             }
         }
+        // Of a folder that was emptied, or holds nothing that works, the last versions go on.
+        if keep.is_empty() {
+            return;
+        }
+        for version in entry.retire(&keep) {
+            tracing::info!(model = name, version, "no longer served");
+            let status = VersionStatus {
+                state: State::End,
+                error: None,
+                changed: None,
+            };
+            entry.set(version, status);
+        }
+    }
+
+    /// Loads a version, unless it has failed as it is; whether it is served now.
+    fn try_out(&self, entry: &Entry, version: u64, path: &Path) -> bool {
+        let name = &entry.folder.name;
+        let changed = changed(path);
+        let failed = entry
+            .versions()
+            .get(&version)
+            .is_some_and(|status| status.error.is_some() && status.changed == changed);
+        if failed {
+            return false;
+        }
+        let status = |state, error| VersionStatus {
+            state,
+            error,
+            changed,
+        };
+        entry.set(version, status(State::Loading, None));
+        match self.load(version, path, &entry.metrics) {
+            Ok(served) => {
+                entry.add(served);
+                entry.set(version, status(State::Available, None));
+                tracing::info!(model = name, version, "served from now on");
+                true
+            }
+            Err(error) => {
+                let error = error.chain();
+                tracing::warn!(model = name, version, "not loaded: {error}");
+                entry.set(version, status(State::End, Some(error)));
+                false
+            }
+        }
+    }
+
+    /// Loading checks the canary tiles, and classifying them warms the session up.
+    fn load(
+        &self,
+        version: u64,
+        folder: &Path,
+        metrics: &Arc<ModelMetrics>,
+    ) -> Result<Served, ServeError> {
+        let file = model_file(folder)?;
+        let model = OnnxModel::from_file(&file, &self.engine).map_err(|error| match error {
+            // Only a model that was not packaged asks for flags.
+            PredictError::Unusable { reason, .. } => ServeError::Unfit {
+                path: file.clone(),
+                reason,
+            },
+            error => ServeError::Model(error),
+        })?;
+        let Some(contract) = model.contract().cloned() else {
+            return Err(ServeError::Unfit {
+                path: file,
+                reason: "it was not packaged, so nothing says what its outputs mean".to_owned(),
+            });
+        };
+        Ok(Served {
+            version,
+            info: model.info().clone(),
+            contract,
+            batcher: Batcher::start(&model, self.batching.clone(), Arc::clone(metrics))?,
+        })
     }
 }
 
@@ -298,7 +435,8 @@ fn versions_in(path: &Path) -> Result<BTreeMap<u64, PathBuf>, ServeError> {
         let number = name
             .to_str()
             .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
-            .and_then(|name| name.parse().ok());
+            // TF Serving's versions have a sign, which none of them uses.
+            .and_then(|name| u64::try_from(name.parse::<i64>().ok()?).ok());
         if let Some(number) = number
             && item.path().is_dir()
         {
@@ -340,35 +478,4 @@ fn model_file(folder: &Path) -> Result<PathBuf, ServeError> {
 fn changed(folder: &Path) -> Option<SystemTime> {
     let file = model_file(folder).ok()?;
     fs::metadata(file).and_then(|facts| facts.modified()).ok()
-}
-
-/// Loading checks the canary tiles, and classifying them warms the session up.
-fn load(
-    version: u64,
-    folder: &Path,
-    engine: &Settings,
-    queue_images_max: usize,
-    metrics: &Arc<ModelMetrics>,
-) -> Result<Served, ServeError> {
-    let file = model_file(folder)?;
-    let model = OnnxModel::from_file(&file, engine).map_err(|error| match error {
-        // Only a model that was not packaged asks for flags.
-        PredictError::Unusable { reason, .. } => ServeError::Unfit {
-            path: file.clone(),
-            reason,
-        },
-        error => ServeError::Model(error),
-    })?;
-    let Some(contract) = model.contract().cloned() else {
-        return Err(ServeError::Unfit {
-            path: file,
-            reason: "it was not packaged, so nothing says what its outputs mean".to_owned(),
-        });
-    };
-    Ok(Served {
-        version,
-        info: model.info().clone(),
-        contract,
-        batcher: Batcher::start(&model, queue_images_max, Arc::clone(metrics))?,
-    })
 }

@@ -18,7 +18,9 @@ use hvmap::{
         Batch, Model, Predictions,
         onnx::{DeviceChoice, OnnxModel, Settings},
     },
-    serve::{Config, ModelFolder, ServeError, Server},
+    serve::{
+        Batching, Config, METRICS_PATH, ModelFolder, Patience, ServeError, Server, VersionPolicy,
+    },
 };
 use serde_json::{Value, json};
 
@@ -47,7 +49,7 @@ impl Serving {
         Self::start_with(|_| {})
     }
 
-    fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+    pub fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         add_version(folder.path(), "001", "contract.onnx");
         let mut config = config(folder.path());
@@ -60,11 +62,11 @@ impl Serving {
         self.server.address()
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Answer {
         ask(self.address(), "GET", path, &[], b"")
     }
 
-    fn post(&self, path: &str, body: &str) -> Answer {
+    pub fn post(&self, path: &str, body: &str) -> Answer {
         ask(self.address(), "POST", path, &[], body.as_bytes())
     }
 
@@ -86,15 +88,18 @@ impl Serving {
 
 pub fn config(folder: &Path) -> Config {
     Config {
-        bind: (Ipv4Addr::LOCALHOST, 0).into(),
-        models: vec![ModelFolder {
-            name: "half".into(),
-            path: folder.to_owned(),
-        }],
+        rest: (Ipv4Addr::LOCALHOST, 0).into(),
+        grpc: (Ipv4Addr::LOCALHOST, 0).into(),
+        models: vec![ModelFolder::new("half", folder)],
         engine: engine(),
         poll: Duration::from_millis(20),
         request_timeout: Duration::from_secs(30),
-        queue_images_max: 64,
+        batching: Batching {
+            queue_images_max: 64,
+            ..Batching::default()
+        },
+        metrics_path: Some(METRICS_PATH.to_owned()),
+        patience: Patience::default(),
     }
 }
 
@@ -108,18 +113,18 @@ pub fn add_version(folder: &Path, version: &str, model: &str) {
 
 pub struct Answer {
     pub status: u16,
-    head: String,
+    pub head: String,
     pub body: Vec<u8>,
 }
 
 impl Answer {
     #[track_caller]
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
     #[track_caller]
-    fn is_error(&self, status: u16, text: &str) {
+    pub fn is_error(&self, status: u16, text: &str) {
         assert!(
             self.head.contains("content-type: application/json"),
             "{}",
@@ -167,6 +172,9 @@ fn b64(tile: &[u8]) -> Value {
     json!({"b64": BASE64_STANDARD.encode(tile)})
 }
 
+/// The fixture's classes.
+const CLASSES: [&str; 3] = ["none", "tower", "mast"];
+
 fn rows(tiles: &[Vec<u8>]) -> Value {
     let rows: Vec<Value> = tiles
         .iter()
@@ -191,7 +199,7 @@ pub fn embedded() -> Predictions {
     predictions
 }
 
-fn bits(value: &Value) -> Vec<u32> {
+pub fn bits(value: &Value) -> Vec<u32> {
     match value {
         Value::Array(values) => values.iter().flat_map(bits).collect(),
         Value::Number(number) => vec![(number.as_f64().unwrap() as f32).to_bits()],
@@ -292,22 +300,39 @@ fn bodies_that_are_wrong_are_told_what_was_expected() {
     for (body, text) in [
         ("", "JSON Parse error: The document is empty"),
         ("{", "JSON Parse error"),
-        ("[1]", "is not an object"),
+        ("[1]", "Is not object"),
         (long.as_str(), "JSON Parse error"),
         ("{}", "Missing 'inputs' or 'instances' key"),
-        (r#"{"instances":[],"inputs":[]}"#, "got both"),
-        (r#"{"instances":[]}"#, "at least one element"),
-        (r#"{"instances":{"b64":""}}"#, "must be a list"),
+        (
+            r#"{"instances":[],"inputs":[]}"#,
+            "expecting only one of 'inputs' or 'instances' keys",
+        ),
+        (r#"{"instances":[]}"#, "No values in 'instances' array"),
+        (
+            r#"{"instances":{"b64":""}}"#,
+            "'instances' to be an list/array",
+        ),
         (
             r#"{"instances":[{"image":{"b64":"aGk="}}]}"#,
-            "Failed to process element: 0 key: image_bytes of 'instances' list. Error: expected \
-             the key \"image_bytes\" alone, got \"image\"",
+            "Failed to process element: 0 of 'instances' list. JSON object: keys must be equal to: \
+             image_bytes, got \"image\"",
         ),
         (
             r#"{"instances":["a",{"image_bytes":"b"}]}"#,
-            "Failed to process element: 1",
+            "Expecting value/list but got object at item 1",
         ),
-        (r#"{"instances":[1]}"#, "a number is not of the type string"),
+        (
+            r#"{"instances":[{"image_bytes":"b"},"a"]}"#,
+            "Expecting object but got list at item 1",
+        ),
+        (
+            r#"{"instances":["a",{"b64":"?"}]}"#,
+            "Failed to process element: 1 key: image_bytes of 'instances' list. Error: Unable",
+        ),
+        (
+            r#"{"instances":[1]}"#,
+            "a number is not of expected type: string",
+        ),
         (r#"{"instances":[{"b64":"?"}]}"#, "Unable to base64 decode"),
         (
             r#"{"inputs":{"x":["a"]}}"#,
@@ -319,7 +344,8 @@ fn bodies_that_are_wrong_are_told_what_was_expected() {
         ),
         (
             r#"{"instances":["a"],"signature_name":"s"}"#,
-            "Serving signature name: \"s\" not found in signature def",
+            "Serving signature name: \"s\" not found in signature def; expected serving_default or \
+             localize",
         ),
         (
             r#"{"instances":["a"]}"#,
@@ -330,6 +356,112 @@ fn bodies_that_are_wrong_are_told_what_was_expected() {
             .post("/v1/models/half:predict", body)
             .is_error(400, text);
     }
+}
+
+#[test]
+fn numbers_that_json_does_not_have_are_taken_where_they_do_not_matter() {
+    let serving = Serving::start();
+    let tile = b64(&tiles()[0]).to_string();
+    let body = format!(r#"{{"inputs":{{"image_bytes":[{tile}],"other":[NaN,-Infinity]}}}}"#);
+    assert_eq!(serving.post("/v1/models/half:predict", &body).status, 200);
+    serving
+        .post("/v1/models/half:predict", r#"{"instances":[NaN]}"#)
+        .is_error(400, "is not of expected type: string");
+}
+
+#[test]
+fn classify_and_regress_answer_under_results() {
+    let serving = Serving::start();
+    let tiles = tiles();
+    let examples: Vec<Value> = tiles
+        .iter()
+        .map(|tile| json!({"image_bytes": b64(tile)}))
+        .collect();
+    let body = json!({"examples": examples}).to_string();
+    let expected = embedded();
+
+    let classified = serving.post("/v1/models/half:classify", &body).json();
+    let results = classified["results"].as_array().unwrap();
+    let mut scores = Vec::new();
+    for image in results {
+        let pairs = image.as_array().unwrap();
+        let labels: Vec<_> = pairs.iter().map(|pair| &pair[0]).collect();
+        assert_eq!(labels, CLASSES);
+        scores.extend(pairs.iter().flat_map(|pair| bits(&pair[1])));
+    }
+    assert_eq!(scores, bits_of(&expected.outputs));
+
+    let regressed = serving.post("/v1/models/half:regress", &body).json();
+    assert_eq!(bits(&regressed["results"]), bits_of(&expected.scores));
+
+    for (body, text) in [
+        ("{}", "key 'examples' is expected"),
+        (r#"{"examples":{}}"#, "to be an list/array"),
+        (r#"{"examples":[]}"#, "is an empty array"),
+        (r#"{"examples":[1]}"#, "Example must be JSON object"),
+        (
+            r#"{"examples":[{"x":1}]}"#,
+            "Feature: image_bytes (data type: string) is required",
+        ),
+        (
+            r#"{"examples":[{"image_bytes":"a"}],"signature_name":"s"}"#,
+            "No signature was found with the name: s",
+        ),
+    ] {
+        serving
+            .post("/v1/models/half:classify", body)
+            .is_error(400, text);
+    }
+}
+
+#[test]
+fn a_label_names_a_version_of_several() {
+    let folder = tempfile::tempdir().unwrap();
+    add_version(folder.path(), "1", "contract.onnx");
+    add_version(folder.path(), "2", "contract.onnx");
+    add_version(folder.path(), "3", "contract.onnx");
+    let mut config = config(folder.path());
+    config.models[0].versions = VersionPolicy::Specific([1, 2].into());
+    config.models[0].labels = [("stable".to_owned(), 1)].into();
+    let server = Server::start(&config).unwrap();
+    let get = |path: &str| ask(server.address(), "GET", path, &[], b"").json();
+    let body = rows(&tiles()).to_string();
+    let post = |path: &str| ask(server.address(), "POST", path, &[], body.as_bytes()).status;
+    let version = |path: &str| get(path)["model_spec"]["version"].clone();
+    assert_eq!(version("/v1/models/half/labels/stable/metadata"), "1");
+    assert_eq!(version("/v1/models/half/versions/2/metadata"), "2");
+    // The third is not admitted.
+    assert_eq!(version("/v1/models/half/metadata"), "2");
+    let status = get("/v1/models/half/labels/stable");
+    assert_eq!(status["model_version_status"][0]["version"], "1");
+    assert_eq!(post("/v1/models/half/labels/stable:predict"), 200);
+    assert_eq!(post("/v1/models/half/labels/other:predict"), 400);
+    assert_eq!(post("/v1/models/half/versions/3:predict"), 404);
+
+    config.models[0].labels = [("stable".to_owned(), 3)].into();
+    let refused = Server::start(&config).unwrap_err();
+    assert!(refused.to_string().contains("[1, 2]"), "{refused}");
+    config.models[0].versions = VersionPolicy::Specific([4].into());
+    let refused = Server::start(&config).unwrap_err();
+    assert!(refused.to_string().contains("no version 4"), "{refused}");
+}
+
+#[test]
+fn of_the_latest_two_the_oldest_goes_when_a_third_comes() {
+    let serving = Serving::start_with(|config| {
+        config.models[0].versions = VersionPolicy::Latest(2);
+    });
+    let state = |status: &Value, version: &str| {
+        let versions = status["model_version_status"].as_array().unwrap();
+        let found = versions.iter().find(|status| status["version"] == version);
+        found.map_or(Value::Null, |status| status["state"].clone())
+    };
+    for version in ["2", "3"] {
+        add_version(serving.folder.path(), version, "contract.onnx");
+        serving.wait_for_status(|status| state(status, version) == "AVAILABLE");
+    }
+    let status = serving.wait_for_status(|status| state(status, "1") == "END");
+    assert_eq!(state(&status, "2"), "AVAILABLE");
 }
 
 #[test]
@@ -371,9 +503,6 @@ fn paths_outside_the_interface_are_refused_as_tf_serving_does() {
     serving
         .post("/v1/models/half/versions/2:predict", body)
         .is_error(404, "Specific(half, 2)");
-    serving
-        .post("/v1/models/half:classify", body)
-        .is_error(501, "expected :predict");
 }
 
 #[test]
@@ -437,6 +566,9 @@ fn metrics_count_requests_by_model_and_status() {
     for line in [
         ":tensorflow:serving:request_count{model_name=\"half\",status=\"OK\"} 1",
         ":tensorflow:serving:request_count{model_name=\"half\",status=\"INVALID_ARGUMENT\"} 1",
+        ":tensorflow:serving:request_latency_count{model_name=\"half\",API=\"Predict\",entrypoint=\"REST\"} 2",
+        ":tensorflow:serving:request_example_count_total{model=\"half\"} 8",
+        "hvmap_batch_images_sum{model_name=\"half\"} 8",
         "hvmap_queued_images{model_name=\"half\"} 0",
     ] {
         assert!(text.contains(line), "{text}");
@@ -467,6 +599,35 @@ fn a_body_that_does_not_come_is_given_up_and_the_server_goes_on() {
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert_eq!(serving.get("/v1/models/half").status, 200);
+}
+
+#[test]
+fn a_client_that_sends_no_request_is_not_waited_for() {
+    let serving = Serving::start_with(|config| {
+        config.patience.headers = Duration::from_millis(100);
+    });
+    for begun in ["", "GET /v1/models/half HTTP/1.1\r\nHost: x\r\n"] {
+        let mut socket = TcpStream::connect(serving.address()).unwrap();
+        socket.write_all(begun.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        // The server ends the connection.
+        socket.read_to_end(&mut answer).unwrap();
+        assert!(!answer.starts_with(b"HTTP/1.1 200"));
+    }
+    assert_eq!(serving.get("/v1/models/half").status, 200);
+}
+
+#[test]
+fn a_client_that_takes_no_answers_is_given_up() {
+    let serving = Serving::start_with(|config| {
+        config.patience.writes = Duration::from_millis(100);
+    });
+    let mut socket = TcpStream::connect(serving.address()).unwrap();
+    let request = b"GET /monitoring/prometheus/metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(64);
+    // Answers fill the buffers of both sides until the server writes in vain; then it hangs up,
+    // and writing to it fails.
+    while socket.write_all(&request).is_ok() {}
     assert_eq!(serving.get("/v1/models/half").status, 200);
 }
 
@@ -510,10 +671,7 @@ fn several_models_are_served_side_by_side() {
     add_version(second.path(), "7", "contract_sigmoid.onnx");
     let path = second.path().to_owned();
     let serving = Serving::start_with(|config| {
-        config.models.push(ModelFolder {
-            name: "other".into(),
-            path,
-        });
+        config.models.push(ModelFolder::new("other", path));
     });
     let body = rows(&tiles()).to_string();
     for path in ["/v1/models/half:predict", "/v1/models/other:predict"] {
@@ -537,7 +695,7 @@ fn a_stopping_server_answers_what_it_took_and_then_nothing() {
         )
         .status
     });
-    let seen = |text: &str| text.contains("hvmap_images_total{model_name=\"half\"} 0");
+    let seen = |text: &str| text.contains("hvmap_batch_images_count{model_name=\"half\"} 0");
     loop {
         let metrics = serving.get("/monitoring/prometheus/metrics");
         if !seen(&String::from_utf8(metrics.body).unwrap()) {
@@ -573,7 +731,7 @@ fn a_server_does_not_start_with_a_model_that_it_could_not_answer_for() {
 #[test]
 fn a_full_queue_answers_503_with_retry_after() {
     let serving = Serving::start_with(|config| {
-        config.queue_images_max = 1;
+        config.batching.queue_images_max = 1;
         config.engine.workers = Some(1);
         config.engine.batch_size = Some(1);
     });

@@ -3,12 +3,11 @@
 //! In: JSON text. Out: encoded images, the form and the signature. Never: a reading that TF Serving
 //! would refuse, apart from a single value where a list belongs, which counts as a list of one.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-/// The one input of every signature.
-pub(super) const INPUT: &str = "image_bytes";
+use super::json::{self, image, kind, list};
+use crate::serve::signatures::INPUT;
 
 /// In which form the images came, and so in which the answer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,16 +29,13 @@ pub(super) struct PredictBody {
 
 /// Reads a body; the error is the text for the client.
 pub(super) fn read(body: &[u8]) -> Result<PredictBody, String> {
-    let root = parse(body)?;
-    let signature = match root.get("signature_name") {
-        None => String::new(),
-        Some(Value::String(name)) => name.clone(),
-        Some(_) => return Err("'signature_name' key must be a string value.".into()),
-    };
+    let root = json::object(body)?;
+    let signature = json::signature(&root)?;
     let (form, images) = match (root.get("instances"), root.get("inputs")) {
         (Some(_), Some(_)) => {
             return Err(
-                "Not formatted correctly: expected one of 'inputs' and 'instances', got both"
+                "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to \
+                 exist"
                     .into(),
             );
         }
@@ -54,59 +50,50 @@ pub(super) fn read(body: &[u8]) -> Result<PredictBody, String> {
     })
 }
 
-/// The root object; what follows it is ignored.
-fn parse(body: &[u8]) -> Result<Map<String, Value>, String> {
-    let mut values = serde_json::Deserializer::from_slice(body).into_iter::<Value>();
-    match values.next() {
-        None => Err("JSON Parse error: The document is empty".into()),
-        Some(Err(error)) => Err(format!("JSON Parse error: {error}")),
-        Some(Ok(Value::Object(root))) => Ok(root),
-        Some(Ok(other)) => Err(format!(
-            "JSON Value: {} is not an object, expected {{\"instances\": […]}}",
-            kind(&other)
-        )),
-    }
-}
-
 fn rows(instances: &Value) -> Result<Vec<Bytes>, String> {
     let Value::Array(instances) = instances else {
         return Err(format!(
-            "'instances' must be a list, got {}",
+            "Excepting 'instances' to be an list/array, got {}",
             kind(instances)
         ));
     };
     let Some(first) = instances.first() else {
-        return Err("'instances' must hold at least one element, got none".into());
+        return Err("No values in 'instances' array".into());
     };
     let named = is_named(first);
-    let in_list = |position: usize, error: String| {
-        format!(
-            "Failed to process element: {position} key: {INPUT} of 'instances' list. Error: {error}"
-        )
-    };
     instances
         .iter()
         .enumerate()
         .map(|(position, instance)| {
             let value = match instance {
-                Value::Object(keys) if named => match keys.get(INPUT) {
+                Value::Object(keys) if named && is_named(instance) => match keys.get(INPUT) {
                     Some(value) if keys.len() == 1 => value,
                     _ => {
-                        return Err(in_list(
-                            position,
-                            format!("expected the key {INPUT:?} alone, got {}", list(keys)),
+                        return Err(format!(
+                            "Failed to process element: {position} of 'instances' list. JSON \
+                             object: keys must be equal to: {INPUT}, got {}",
+                            list(keys)
                         ));
                     }
                 },
-                _ if named != is_named(instance) => {
-                    return Err(in_list(
-                        position,
-                        "all elements must be objects or all bare values".into(),
+                _ if named => {
+                    return Err(format!(
+                        "Expecting object but got list at item {position} of input list"
+                    ));
+                }
+                _ if is_named(instance) => {
+                    return Err(format!(
+                        "Expecting value/list but got object at item {position} of input list"
                     ));
                 }
                 bare => bare,
             };
-            image(value).map_err(|error| in_list(position, error))
+            image(value).map_err(|error| {
+                format!(
+                    "Failed to process element: {position} key: {INPUT} of 'instances' list. \
+                     Error: {error}"
+                )
+            })
         })
         .collect()
 }
@@ -134,45 +121,6 @@ fn columns(inputs: &Value) -> Result<Vec<Bytes>, String> {
 /// Whether a value is an object of named inputs rather than a bare value.
 fn is_named(value: &Value) -> bool {
     matches!(value, Value::Object(keys) if !(keys.len() == 1 && keys.contains_key("b64")))
-}
-
-fn image(value: &Value) -> Result<Bytes, String> {
-    match value {
-        Value::String(text) => Ok(Bytes::copy_from_slice(text.as_bytes())),
-        Value::Object(keys) => match keys.get("b64") {
-            Some(Value::String(text)) if keys.len() == 1 => BASE64_STANDARD
-                .decode(text)
-                .map(Bytes::from)
-                .map_err(|error| format!("Unable to base64 decode: {error}")),
-            _ => Err(format!(
-                "expected {{\"b64\": \"…\"}}, got an object with {}",
-                list(keys)
-            )),
-        },
-        other => Err(format!(
-            "{} is not of the type string, expected an encoded image as {{\"b64\": \"…\"}}",
-            kind(other)
-        )),
-    }
-}
-
-fn list(keys: &Map<String, Value>) -> String {
-    if keys.is_empty() {
-        return "no key".to_owned();
-    }
-    let names: Vec<_> = keys.keys().map(|key| format!("{key:?}")).collect();
-    names.join(", ")
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
 }
 
 #[cfg(test)]

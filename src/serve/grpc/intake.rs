@@ -1,0 +1,41 @@
+//! Room for requests with images, before any of their message is read.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use tonic::Status;
+
+use crate::serve::{incoming::Incoming, service::Service};
+
+/// Calls whose messages hold images.
+const WITH_IMAGES: [&str; 5] = [
+    "/tensorflow.serving.PredictionService/Predict",
+    "/tensorflow.serving.PredictionService/Classify",
+    "/tensorflow.serving.PredictionService/Regress",
+    "/tensorflow.serving.PredictionService/MultiInference",
+    "/inference.GRPCInferenceService/ModelInfer",
+];
+
+/// Passes a request on if there is room for it.
+pub(super) async fn admit(
+    State(service): State<Arc<Service>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let _permit = if WITH_IMAGES.contains(&request.uri().path()) {
+        match service.admit() {
+            Ok(permit) => Some(permit),
+            Err(failure) => return Status::from(failure).into_http(),
+        }
+    } else {
+        None
+    };
+    let held = service.memory.hold();
+    let body = |body| Body::new(Incoming::new(body, held.clone(), service.timeout));
+    next.run(request.map(body)).await
+}

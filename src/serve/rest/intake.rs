@@ -1,0 +1,114 @@
+//! A request's body, read within bounds of size and time.
+
+use std::{error::Error, io::Read as _};
+
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{HeaderMap, StatusCode, header},
+};
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+use tonic::{Code, Status};
+
+use super::Refused;
+use crate::serve::{
+    failure::Failure,
+    incoming::{Held, Incoming},
+    service::Deadline,
+};
+
+/// The largest body that is read.
+pub(in crate::serve) const BODY_BYTES_MAX: usize = 64 << 20;
+/// The largest body after inflating, as in TF Serving.
+const INFLATED_BYTES_MAX: usize = 100 << 20;
+/// Commas and opening brackets in a body of JSON: each may stand for a value, which takes many
+/// times its two or three bytes once it is read. Encoded images have none.
+const VALUES_MAX: usize = 1 << 18;
+
+/// Reads the body, all of it before the deadline, and parses it where it may take its time. What it
+/// takes is held until the request is answered.
+pub(super) async fn read<T: Send + 'static>(
+    request: Request,
+    held: &Held,
+    deadline: Deadline,
+    parse: impl FnOnce(&HeaderMap, Bytes) -> Result<T, String> + Send + 'static,
+) -> Result<T, Refused> {
+    let (parts, body) = request.into_parts();
+    let incoming = Incoming::new(body, held.clone(), deadline.left());
+    let body = axum::body::to_bytes(Body::new(incoming), BODY_BYTES_MAX)
+        .await
+        .map_err(refused)?;
+    let held = held.clone();
+    // Megabytes of base64 take milliseconds, in which this thread would answer nobody.
+    tokio::task::spawn_blocking(move || {
+        let body = if is_gzip(&parts.headers) {
+            let inflated = inflate(&body).map_err(Failure::invalid)?;
+            held.grow(inflated.len())?;
+            inflated.into()
+        } else {
+            body
+        };
+        Ok(parse(&parts.headers, body).map_err(Failure::invalid)?)
+    })
+    .await
+    .map_err(|error| Failure::internal(error.to_string()))?
+}
+
+/// Why a body could not be read.
+fn refused(error: axum::Error) -> Refused {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    while let Some(error) = cause {
+        if let Some(status) = error.downcast_ref::<Status>() {
+            let failure = Failure::new(status.code(), status.message());
+            return match failure.code {
+                Code::DeadlineExceeded => Refused {
+                    status: StatusCode::REQUEST_TIMEOUT,
+                    failure,
+                },
+                _ => failure.into(),
+            };
+        }
+        cause = error.source();
+    }
+    Refused {
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        failure: Failure::invalid(format!(
+            "cannot read the body, at most {} MiB: {error}",
+            BODY_BYTES_MAX >> 20
+        )),
+    }
+}
+
+/// Refuses JSON that would take far more memory than its text.
+pub(super) fn check_values(json: &[u8]) -> Result<(), String> {
+    let values = memchr::memchr3_iter(b',', b'[', b'{', json)
+        .take(VALUES_MAX + 1)
+        .count();
+    if values > VALUES_MAX {
+        return Err(format!("the body holds more than {VALUES_MAX} values"));
+    }
+    Ok(())
+}
+
+fn is_gzip(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.eq_ignore_ascii_case("gzip"))
+}
+
+fn inflate(body: &[u8]) -> Result<Vec<u8>, String> {
+    let mut inflated = Vec::new();
+    MultiGzDecoder::new(body)
+        .take(INFLATED_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut inflated)
+        .map_err(|error| format!("Failed to inflate the body: {error}"))?;
+    if inflated.len() > INFLATED_BYTES_MAX {
+        return Err(format!(
+            "the body inflates to more than {} MiB",
+            INFLATED_BYTES_MAX >> 20
+        ));
+    }
+    Ok(inflated)
+}

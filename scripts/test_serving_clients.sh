@@ -16,7 +16,7 @@ trap finish EXIT
 
 mkdir -p "$out/models/demo/1"
 cp data/models/demo.onnx "$out/models/demo/1/model.onnx"
-"$hvmap" synth tiles --seed 1 --positives 4 --negatives 4 -o "$out/tiles" --quiet
+"$hvmap" synth tiles --seed 1 --positives 50 --negatives 50 -o "$out/tiles" --quiet
 "$hvmap" serve --model_name demo --model_base_path "$out/models/demo" --port 0 --rest_api_port 0 \
     2>"$out/said" &
 server=$!

@@ -23,6 +23,17 @@ pub struct Verbosity {
     /// HVMAP_LOG takes a filter such as `hvmap::imagery=debug` instead.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+
+    /// Form of what -v and warnings say: text, or json with one object a line
+    #[arg(long, global = true, value_name = "FORM", default_value = "text")]
+    log_format: LogFormat,
+}
+
+/// In which form lines of the log are.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum LogFormat {
+    Text,
+    Json,
 }
 
 impl Verbosity {
@@ -35,11 +46,14 @@ impl Verbosity {
             _ => "debug,ort=info,hyper=info,reqwest=info",
         };
         let filter = EnvFilter::try_from_env("HVMAP_LOG").unwrap_or_else(|_| level.into());
-        tracing_subscriber::fmt()
+        let log = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(stderr)
-            .with_ansi(is_fancy())
-            .init();
+            .with_ansi(is_fancy());
+        match self.log_format {
+            LogFormat::Text => log.init(),
+            LogFormat::Json => log.json().flatten_event(true).init(),
+        }
     }
 }
 

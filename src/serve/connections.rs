@@ -8,7 +8,10 @@
 use std::{
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -80,19 +83,23 @@ pub(super) async fn serve(
             accepted = accept(&listener, &room) => accepted,
         };
         let service = service.clone();
+        let reads = match http {
+            Http::One => None,
+            // A peer that lives answers within this; one that never spoke is given up.
+            Http::Two => Some(PING_EVERY * 3),
+        };
+        let bounded = Bounded::new(stream, reads, patience.writes, permit);
+        let silence = silent_at(stopped.clone(), Arc::clone(&bounded.spoke));
+        let io = TokioIo::new(bounded);
         match http {
             Http::One => {
-                let io = TokioIo::new(Bounded::new(stream, None, patience.writes, permit));
                 let connection = http1::Builder::new()
                     .timer(TokioTimer::new())
                     .header_read_timeout(patience.headers)
                     .serve_connection(io, service);
-                tokio::spawn(report(graceful.watch(connection)));
+                tokio::spawn(attend(graceful.watch(connection), silence));
             }
             Http::Two => {
-                // A peer that lives answers within this; one that never spoke is given up.
-                let silence = Some(PING_EVERY * 3);
-                let io = TokioIo::new(Bounded::new(stream, silence, patience.writes, permit));
                 let connection = http2::Builder::new(TokioExecutor::new())
                     .timer(TokioTimer::new())
                     .keep_alive_interval(PING_EVERY)
@@ -100,7 +107,7 @@ pub(super) async fn serve(
                     .max_concurrent_streams(STREAMS_MAX)
                     .max_header_list_size(HEADER_BYTES_MAX)
                     .serve_connection(io, service);
-                tokio::spawn(report(graceful.watch(connection)));
+                tokio::spawn(attend(graceful.watch(connection), silence));
             }
         }
     }
@@ -132,9 +139,28 @@ async fn accept(
     }
 }
 
-async fn report(connection: impl Future<Output = hyper::Result<()>>) {
-    if let Err(error) = connection.await {
-        tracing::debug!("a connection ended: {error}");
+/// Answers a connection to its end, or until there is nothing to answer on it.
+async fn attend(
+    connection: impl Future<Output = hyper::Result<()>>,
+    silence: impl Future<Output = ()>,
+) {
+    tokio::select! {
+        ended = connection => {
+            if let Err(error) = ended {
+                tracing::debug!("a connection ended: {error}");
+            }
+        }
+        () = silence => {}
+    }
+}
+
+/// Ends when the server stops and nothing has come over a connection: there is nothing to answer,
+/// and nobody knows when there will be.
+async fn silent_at(mut stopped: watch::Receiver<bool>, spoke: Arc<AtomicBool>) {
+    // An error means that the server was dropped.
+    let _ = stopped.wait_for(|stop| *stop).await;
+    if spoke.load(Ordering::Relaxed) {
+        std::future::pending().await
     }
 }
 
@@ -143,6 +169,8 @@ struct Bounded {
     stream: TcpStream,
     reading: Option<Wait>,
     writing: Wait,
+    /// Whether anything has come.
+    spoke: Arc<AtomicBool>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -192,6 +220,7 @@ impl Bounded {
             stream,
             reading: reads.map(Wait::new),
             writing: Wait::new(writes),
+            spoke: Arc::default(),
             _permit: permit,
         }
     }
@@ -205,6 +234,9 @@ impl AsyncRead for Bounded {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.stream).poll_read(context, buffer);
+        if !buffer.filled().is_empty() {
+            this.spoke.store(true, Ordering::Relaxed);
+        }
         match &mut this.reading {
             Some(wait) => wait.bound(context, result),
             None => result,

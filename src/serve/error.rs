@@ -71,7 +71,12 @@ impl ServeError {
                 "lay models out as FOLDER/1/model.onnx and name FOLDER with --model_base_path"
                     .into(),
             ),
-            Self::SavedModel { .. } | Self::Unfit { .. } => Some(
+            Self::SavedModel { path } => Some(format!(
+                "package it with the program in python/, and serve what that leaves:\n\
+                 hvmap-model package {} -o models --name NAME --version 1",
+                path.display()
+            )),
+            Self::Unfit { .. } => Some(
                 "the packager in python/ (hvmap-model) makes a model of it that can be served; \
                  see docs/MODELS.md"
                     .into(),

@@ -12,7 +12,9 @@
 mod batcher;
 mod connections;
 mod error;
+mod facts;
 mod failure;
+mod folder;
 mod grpc;
 mod incoming;
 mod infer;
@@ -32,8 +34,8 @@ use std::{
 pub use connections::Patience;
 use connections::{CONNECTIONS_MAX, Http};
 pub use error::ServeError;
+pub use folder::{ModelFolder, VersionPolicy};
 use repository::Repository;
-pub use repository::{ModelFolder, VersionPolicy};
 use service::Service;
 pub use text_files::{BatchingFile, read_metrics_path, read_models};
 use tokio::{

@@ -107,6 +107,25 @@ def open_inference(client, kind, model, tiles):
     return scores
 
 
+def payloads(tiles):
+    """Bytes that a tile costs on the wire, without HTTP's heads."""
+    pixels = np.stack([np.asarray(Image.open(io.BytesIO(tile)).convert("RGB")) for tile in tiles])
+    request = predict_pb2.PredictRequest()
+    request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto(tiles))
+    coded = [{"image_bytes": {"b64": base64.b64encode(tile).decode()}} for tile in tiles]
+    scaled = (pixels / 127.5 - 1).round(4).tolist()
+    for name, size in [
+        ("the file itself", sum(map(len, tiles))),
+        ("REST, b64", len(json.dumps({"instances": coded}))),
+        ("REST, pixels as numbers from 0 to 255", len(json.dumps({"instances": pixels.tolist()}))),
+        ("REST, pixels scaled to four digits", len(json.dumps({"instances": scaled}))),
+        ("gRPC, encoded", request.ByteSize()),
+        ("KServe v2, raw BYTES", sum(len(tile) + 4 for tile in tiles)),
+        ("KServe v2, raw UINT8", pixels.size),
+    ]:
+        print(f"{size // len(tiles):>9} bytes a tile: {name}")
+
+
 def main():
     rest, remote, model, *paths = sys.argv[1:]
     tiles = [open(path, "rb").read() for path in paths]
@@ -120,6 +139,7 @@ def main():
     ]:
         assert np.array_equal(scores, expected), (name, scores, expected)
         print(f"{name}: the scores of REST for {len(tiles)} tiles")
+    payloads(tiles)
 
 
 if __name__ == "__main__":

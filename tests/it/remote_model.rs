@@ -144,6 +144,32 @@ fn a_served_model_scores_as_the_embedded_one_bit_for_bit() {
 }
 
 #[test]
+fn every_protocol_of_hvmap_serve_gives_the_scores_of_the_embedded_session() {
+    let serving = Serving::start();
+    let (rest, grpc) = (serving.address(), serving.server.grpc_address());
+    let urls = [
+        format!("http://{rest}/v1/models/half"),
+        format!("grpc://{grpc}/half"),
+        format!("http://{rest}/v2/models/half"),
+        format!("grpc+v2://{grpc}/half"),
+    ];
+    let expected = embedded();
+    for url in &urls {
+        let model = connect(std::slice::from_ref(url)).unwrap();
+        let got = classified(&mut *model.classifier().unwrap(), &images());
+        assert_eq!(bits_of(&got.scores), bits_of(&expected.scores), "{url}");
+        assert_eq!(
+            bits_of(&got.attribution),
+            bits_of(&expected.attribution),
+            "{url}"
+        );
+        // Each tells that it is the same file, so one run may spread over all of them.
+        assert_eq!(model.info().classes, ["none", "tower", "mast"], "{url}");
+    }
+    connect(&urls).unwrap();
+}
+
+#[test]
 fn one_bad_image_costs_its_own_score_alone() {
     let serving = Serving::start();
     let model = connect(&[url(serving.address())]).unwrap();

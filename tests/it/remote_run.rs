@@ -62,6 +62,8 @@ impl ServeProcess {
             .args([
                 "--model_name",
                 "half",
+                "--port",
+                "0",
                 "--rest_api_port",
                 port,
                 "--workers",

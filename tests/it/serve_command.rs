@@ -80,11 +80,22 @@ fn the_environment_of_tf_servings_image_names_the_model() {
     fs::create_dir_all(base.join("half")).unwrap();
     add_version(&base.join("half"), "1", "contract.onnx");
     let environment = [("MODEL_NAME", "half"), ("MODEL_BASE_PATH", text(&base))];
-    let started = Started::new(&[], &environment);
+    let started = Started::new(&["-vv", "--log-format", "json"], &environment);
     assert_eq!(started.get("/v1/models/half"), 200);
+    let body = br#"{"instances":["no image"]}"#;
+    let answer = ask(started.rest, "POST", "/v1/models/half:predict", &[], body);
+    assert_eq!(answer.status, 400);
     let (code, said) = started.stop();
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("answering what was taken"), "{said}");
+    let logged: serde_json::Value = said
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .find(|line: &serde_json::Value| line["message"] == "answered")
+        .unwrap();
+    assert_eq!(logged["model"], "half");
+    assert_eq!(logged["status"], "INVALID_ARGUMENT");
+    assert_eq!(logged["entrypoint"], "REST");
 }
 
 #[test]
@@ -169,7 +180,8 @@ fn what_cannot_be_served_is_told_before_anything_listens() {
             "cannot read the model folder",
         ),
         (base(&empty), "holds no version of the model model"),
-        (base(&saved), "hint: the packager in python/ (hvmap-model)"),
+        (base(&saved), "hint: hvmap-model package "),
+        (base(&saved.join("1")), "hint: hvmap-model package "),
         (with(&["--no_such_flag"]), "unexpected argument"),
         (with(&["--port", "70000"]), "70000"),
         (

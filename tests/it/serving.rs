@@ -465,6 +465,24 @@ fn of_the_latest_two_the_oldest_goes_when_a_third_comes() {
 }
 
 #[test]
+fn an_image_that_claims_to_be_huge_is_refused_by_its_header() {
+    let chunk = |name: &[u8], data: &[u8]| {
+        let mut crc = flate2::Crc::new();
+        crc.update(name);
+        crc.update(data);
+        let length = (data.len() as u32).to_be_bytes();
+        [&length, name, data, &crc.sum().to_be_bytes()].concat()
+    };
+    let side = 60_000_u32.to_be_bytes();
+    let header = [&side[..], &side[..], &[8, 2, 0, 0, 0]].concat();
+    let signature = b"\x89PNG\r\n\x1a\n".to_vec();
+    let bomb = [signature, chunk(b"IHDR", &header), chunk(b"IDAT", b"")].concat();
+    Serving::start()
+        .predict(&rows(&[bomb]))
+        .is_error(400, "image of 60000×60000 pixels (expected 256×256)");
+}
+
+#[test]
 fn paths_outside_the_interface_are_refused_as_tf_serving_does() {
     let serving = Serving::start();
     let answer = serving.get("/");
@@ -632,6 +650,36 @@ fn a_client_that_takes_no_answers_is_given_up() {
 }
 
 #[test]
+fn a_request_that_takes_too_long_is_answered_504_with_advice() {
+    let serving = Serving::start_with(|config| {
+        config.request_timeout = Duration::from_millis(500);
+        // One image waits for others that never come.
+        config.batching.linger = Duration::from_secs(20);
+        config.engine.batch_size = Some(64);
+    });
+    serving
+        .predict(&rows(&tiles()[..1]))
+        .is_error(504, "send fewer images at once, or allow more time");
+}
+
+#[test]
+fn names_are_percent_decoded() {
+    let folder = tempfile::tempdir().unwrap();
+    add_version(folder.path(), "1", "contract.onnx");
+    let mut config = config(folder.path());
+    config.models[0].name = "hv grid".into();
+    let server = Server::start(&config).unwrap();
+    for path in [
+        "/v1/models/hv%20grid",
+        "/V1/Models/hv%20grid",
+        "/v2/models/hv%20grid",
+    ] {
+        let answer = ask(server.address(), "GET", path, &[], b"");
+        assert_eq!(answer.json()["name"], "hv grid", "{path}");
+    }
+}
+
+#[test]
 fn a_new_version_takes_over_and_a_broken_one_does_not() {
     let serving = Serving::start();
     add_version(serving.folder.path(), "2", "bad_canaries.onnx");
@@ -706,6 +754,21 @@ fn a_stopping_server_answers_what_it_took_and_then_nothing() {
     assert!(serving.server.stop());
     assert_eq!(client.join().unwrap(), 200);
     assert!(TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn a_stopping_server_does_not_wait_for_connections_without_a_request() {
+    let serving = Serving::start();
+    let silent = [serving.address(), serving.server.grpc_address()]
+        .map(|address| TcpStream::connect(address).unwrap());
+    let mut idle = TcpStream::connect(serving.address()).unwrap();
+    idle.write_all(b"GET /v2/health/ready HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    let mut answer = [0; 12];
+    idle.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    assert!(serving.server.stop());
+    drop(silent);
 }
 
 #[test]

@@ -13,14 +13,16 @@ use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use tonic::{
-    Status,
+    Response, Status,
     metadata::{MetadataMap, MetadataValue},
     service::Routes,
 };
 
 use super::{
+    facts,
     failure::{Failure, RETRY_AFTER_S},
     metrics::Call,
+    repository::Served,
     rest::BODY_BYTES_MAX,
     service::{Deadline, Service, VersionChoice},
 };
@@ -80,6 +82,16 @@ impl From<Failure> for Status {
         }
         status
     }
+}
+
+/// An answer with what is known of the model in its head.
+fn with_facts<T>(message: T, served: &Served) -> Response<T> {
+    let mut response = Response::new(message);
+    let facts = facts::facts(served).to_string();
+    response
+        .metadata_mut()
+        .insert_bin(facts::HEADER, MetadataValue::from_bytes(facts.as_bytes()));
+    response
 }
 
 /// How long the client waits, from now.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tonic::{Request, Response, Status};
 
-use super::{call, deadline};
+use super::{call, deadline, with_facts};
 use crate::{
     serve::{
         batcher::Answer,
@@ -81,13 +81,14 @@ impl GrpcInferenceService for OpenInference {
                 })
                 .collect()
         };
-        Ok(Response::new(ModelMetadataResponse {
+        let answer = ModelMetadataResponse {
             name,
             versions: found.entry.available().iter().map(u64::to_string).collect(),
             platform: PLATFORM.into(),
             inputs: described(&infer::inputs()),
             outputs: described(&infer::outputs(&found.served.info)),
-        }))
+        };
+        Ok(with_facts(answer, &found.served))
     }
 
     async fn model_infer(

@@ -6,7 +6,7 @@ use prost::Message as _;
 use prost_types::Any;
 use tonic::{Request, Response, Status};
 
-use super::{call, deadline, spec, tensors};
+use super::{call, deadline, spec, tensors, with_facts};
 use crate::{
     serve::{
         batcher::{Answer, Image},
@@ -108,7 +108,7 @@ impl PredictionService for Prediction {
         request: Request<GetModelMetadataRequest>,
     ) -> Result<Response<GetModelMetadataResponse>, Status> {
         let request = request.into_inner();
-        Ok(Response::new(metadata(&self.0, request)?))
+        Ok(metadata(&self.0, request)?)
     }
 }
 
@@ -241,7 +241,7 @@ fn answered_spec(name: &str, found: &Found, signature: &str) -> ModelSpec {
 fn metadata(
     service: &Service,
     request: GetModelMetadataRequest,
-) -> Result<GetModelMetadataResponse, Failure> {
+) -> Result<Response<GetModelMetadataResponse>, Failure> {
     const FIELD: &str = "signature_def";
     let (spec, version) = spec(request.model_spec)?;
     if request.metadata_field.is_empty() {
@@ -274,8 +274,9 @@ fn metadata(
         type_url: "type.googleapis.com/tensorflow.serving.SignatureDefMap".into(),
         value: map.encode_to_vec(),
     };
-    Ok(GetModelMetadataResponse {
+    let answer = GetModelMetadataResponse {
         model_spec: Some(answered_spec(&spec.name, &found, "")),
         metadata: [(FIELD.to_owned(), any)].into(),
-    })
+    };
+    Ok(with_facts(answer, &found.served))
 }

@@ -18,6 +18,7 @@ use crate::{
     predict::ModelInfo,
     serve::{
         batcher::{Answer, Image},
+        facts::{KEY, facts},
         failure::Failure,
         infer::{self, Data, EXTENSIONS, Input, PLATFORM},
         repository::Served,
@@ -321,7 +322,7 @@ pub(super) fn metadata(model: &str, served: &Served, versions: &[u64]) -> Value 
         "platform": PLATFORM,
         "inputs": tensors(&infer::inputs()),
         "outputs": tensors(&infer::outputs(&served.info)),
-        "parameters": super::metadata::facts(served),
+        KEY: facts(served),
     })
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::serve::{
+    facts::{KEY, facts},
     repository::{Served, State, VersionStatus},
     signatures::{Element, Signature, TensorFacts, encoded_input},
 };
@@ -60,27 +61,10 @@ pub(super) fn metadata(model: &str, served: &Served) -> String {
         },
         "metadata": {
             "signature_def": {"signature_def": signatures},
-            "hvmap": facts(served),
+            KEY: facts(served),
         },
     })
     .to_string()
-}
-
-/// What no protocol has a word for: the classes and what is known of the model.
-pub(super) fn facts(served: &Served) -> Value {
-    let info = &served.info;
-    json!({
-        "checksum": info.checksum,
-        "engine": info.engine,
-        "classes": info.classes,
-        "positives": info.positives,
-        "combine": served.contract.combine().to_string(),
-        "threshold": info.default_threshold,
-        "precision": info.precision,
-        "trained_on_synthetic": info.trained_on_synthetic,
-        "attribution_columns_px": info.attribution.as_ref().map(|map| &map.columns_px),
-        "attribution_rows_px": info.attribution.as_ref().map(|map| &map.rows_px),
-    })
 }
 
 fn tensors(facts: &[TensorFacts]) -> Value {

@@ -61,6 +61,8 @@ pub struct Behaviour {
     pub fault: Fault,
     /// INTERNAL for requests of so many images.
     pub fails_on_images: Option<usize>,
+    /// INVALID_ARGUMENT for requests of more images.
+    pub images_max: usize,
 }
 
 impl Default for Behaviour {
@@ -73,6 +75,7 @@ impl Default for Behaviour {
             faulty_from: usize::MAX,
             fault: Fault::NoOutput,
             fails_on_images: None,
+            images_max: usize::MAX,
         }
     }
 }
@@ -85,6 +88,8 @@ pub enum Fault {
     /// UNAVAILABLE, which asks for another try.
     Busy,
     Internal,
+    /// No answer, ever.
+    Silence,
 }
 
 /// A running peer; it stops when dropped, and its port refuses connections.
@@ -300,6 +305,11 @@ impl PredictionService for Inner {
         let classes = self.info.classes.len();
         let mut map = BTreeMap::new();
         let mut rows = outputs.len() / classes;
+        if rows > self.behaviour.images_max {
+            return Err(Status::invalid_argument(
+                "Task size is larger than maximum batch size",
+            ));
+        }
         if self.behaviour.fails_on_images == Some(rows) {
             return Err(Status::internal("out of luck"));
         }
@@ -312,6 +322,7 @@ impl PredictionService for Inner {
                 }
                 Fault::NotANumber => outputs.fill(f32::NAN),
                 Fault::Busy => return Err(Status::unavailable("try again")),
+                Fault::Silence => std::future::pending().await,
                 Fault::Internal => return Err(Status::internal("out of luck")),
             }
         }

@@ -562,3 +562,41 @@ fn a_server_without_metadata_needs_the_name_of_its_input() {
     let got = classified(&mut *model.classifier().unwrap(), &images());
     assert_eq!(bits_of(&got.scores), bits_of(&embedded().scores));
 }
+
+#[test]
+fn a_server_that_takes_fewer_images_at_once_is_asked_for_no_more() {
+    let peer = Peer::start(Behaviour {
+        images_max: 4,
+        ..Behaviour::default()
+    });
+    let model = RemoteModel::connect(&[peer.url()], &told()).unwrap();
+    let good = images();
+    let many: Vec<Bytes> = good.iter().cycle().take(32).cloned().collect();
+    let mut classifier = model.classifier().unwrap();
+    // 32, 16 and 8 are refused; after the first 4s nothing larger is sent.
+    for requests in [3 + 8, 8] {
+        let before = peer.asked();
+        let got = classified(&mut *classifier, &many);
+        assert_eq!(got.scores.len(), 32);
+        assert!(got.scores.iter().all(|score| score.is_finite()));
+        assert_eq!(peer.asked() - before, requests);
+    }
+}
+
+#[test]
+fn a_server_that_never_answers_is_left_for_one_that_does() {
+    let silent = Peer::start(Behaviour {
+        faulty_from: 1,
+        fault: Fault::Silence,
+        ..Behaviour::default()
+    });
+    let good = Peer::start(Behaviour::default());
+    let settings = RemoteSettings {
+        request_timeout: std::time::Duration::from_secs(2),
+        ..told()
+    };
+    let model = RemoteModel::connect(&[silent.url(), good.url()], &settings).unwrap();
+    let got = classified(&mut *model.classifier().unwrap(), &images());
+    assert_eq!(bits_of(&got.scores), bits_of(&embedded().scores));
+    assert_eq!(silent.asked(), 2);
+}

@@ -1,5 +1,7 @@
 //! TF Serving's `PredictionService` over gRPC: images travel as the bytes they are.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use prost::Message as _;
 use serde_json::Value;
@@ -204,7 +206,10 @@ pub(super) fn verdict(status: &Status) -> Reply {
         }
         Code::NotFound => Reply::Gone { reason },
         Code::ResourceExhausted | Code::Unavailable | Code::DeadlineExceeded | Code::Aborted => {
-            Reply::Busy { reason, wait: None }
+            Reply::Busy {
+                reason,
+                wait: pushback(status),
+            }
         }
         // The client's own time limit.
         Code::Cancelled => Reply::Silent { reason },
@@ -213,6 +218,12 @@ pub(super) fn verdict(status: &Status) -> Reply {
         }
         _ => Reply::Failed { reason },
     }
+}
+
+/// How long a server wants to be left alone, in gRPC's header for it.
+fn pushback(status: &Status) -> Option<Duration> {
+    let wait = status.metadata().get("grpc-retry-pushback-ms")?;
+    Some(Duration::from_millis(wait.to_str().ok()?.parse().ok()?))
 }
 
 /// A status in a server's words.
@@ -327,6 +338,21 @@ mod tests {
         listed.float_val = vec![0.25, 0.5];
         let values = read("y".into(), &listed).unwrap().values;
         assert_eq!(values, [0.25, 0.5, 0.5, 0.5]);
+    }
+
+    #[test]
+    fn a_busy_server_says_for_how_long() {
+        let mut status = Status::unavailable("full");
+        let wait = |status: &Status| match verdict(status) {
+            Reply::Busy { wait, .. } => wait,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(wait(&status), None);
+        let header = tonic::metadata::MetadataValue::from(1500);
+        status
+            .metadata_mut()
+            .insert("grpc-retry-pushback-ms", header);
+        assert_eq!(wait(&status), Some(Duration::from_millis(1500)));
     }
 
     #[test]

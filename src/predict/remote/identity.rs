@@ -33,19 +33,28 @@ pub(super) async fn answers(
         .facts
         .as_ref()
         .and_then(|facts| facts.attribution.as_ref());
-    let images = Images::Encoded(trial);
-    match endpoint
-        .predict(described, images, classes, cells(map))
-        .await
-    {
-        Reply::Rows(rows) => Ok(rows.into_iter().flat_map(|row| row.outputs).collect()),
-        Reply::Busy { reason, .. }
-        | Reply::Gone { reason }
-        | Reply::Silent { reason }
-        | Reply::Failed { reason }
-        | Reply::Refused { reason }
-        | Reply::BadBatch { reason } => Err(reason),
+    let mut outputs = Vec::new();
+    let mut open = vec![Images::Encoded(trial)];
+    while let Some(images) = open.pop() {
+        match endpoint
+            .predict(described, images, classes, cells(map))
+            .await
+        {
+            Reply::Rows(rows) => outputs.extend(rows.into_iter().flat_map(|row| row.outputs)),
+            // They may be too many for it.
+            Reply::BadBatch { .. } if images.len() > 1 => {
+                let (left, right) = images.halves();
+                open.extend([right, left]);
+            }
+            Reply::Busy { reason, .. }
+            | Reply::Gone { reason }
+            | Reply::Silent { reason }
+            | Reply::Failed { reason }
+            | Reply::Refused { reason }
+            | Reply::BadBatch { reason } => return Err(reason),
+        }
     }
+    Ok(outputs)
 }
 
 /// Cells of an attribution grid; 0 without one.

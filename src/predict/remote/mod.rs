@@ -16,7 +16,13 @@ mod rest;
 mod v2;
 mod v2_grpc;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use endpoint::{Endpoint, Images, Known, Reply};
@@ -79,6 +85,8 @@ struct Shared {
     cells: usize,
     form: ImageForm,
     trial: Vec<Bytes>,
+    /// The most images that a server takes at once, as far as its refusals have told.
+    images_max: AtomicUsize,
     pool: Pool,
     runtime: tokio::runtime::Runtime,
 }
@@ -133,6 +141,7 @@ impl RemoteModel {
                     ImageForm::Encoded
                 },
                 trial,
+                images_max: AtomicUsize::new(BATCH_SIZE),
                 pool: Pool::new(endpoints, REQUESTS_PER_ENDPOINT, settings.patience),
                 runtime,
             }),
@@ -226,6 +235,11 @@ impl Shared {
     /// Classifies images at whichever server answers. A batch that a server calls bad is halved
     /// until the image at fault stands alone, without a score.
     fn classify(&self, images: Images<'_>, out: &mut Predictions) -> Result<(), PredictError> {
+        if images.len() > self.images_max.load(Ordering::Relaxed) {
+            let (left, right) = images.halves();
+            self.classify(left, out)?;
+            return self.classify(right, out);
+        }
         let mut failures = 0;
         loop {
             let mut lease = self.pool.lease()?;
@@ -258,9 +272,16 @@ impl Shared {
                         self.score_nothing(out);
                         return Ok(());
                     }
+                    let scored = out.scores.len();
                     let (left, right) = images.halves();
                     self.classify(left, out)?;
-                    return self.classify(right, out);
+                    self.classify(right, out)?;
+                    // No image was at fault, so there were too many of them.
+                    if !out.scores[scored..].iter().any(|score| score.is_nan()) {
+                        self.images_max
+                            .fetch_min(images.len().div_ceil(2), Ordering::Relaxed);
+                    }
+                    return Ok(());
                 }
                 Reply::Gone { reason } => match self.identify_again(lease.endpoint()) {
                     // The same model under another version's number.

@@ -1,21 +1,27 @@
 //! `hvmap export`: a run's detections in the format that the next program wants.
 
 use std::{
+    collections::HashMap,
     io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use super::{
-    CliError, reviewed,
+    CliError,
+    imagery_args::with_hint,
+    reviewed,
     terminal::{self, grouped},
 };
 use crate::{
     area::{self, Area, Shape},
     detections::{Comparison, Expected, MATCH_M, OsmStatus},
     export::{self, Against, ExportError, ExportRequest, Format, Geometry, IfExists, Schema},
+    image::encode_png,
+    imagery::{self, Fetched, SourceOptions, probe::fetch_one},
     ledger::{LedgerReader, Manifest},
     osm,
+    tiles::TileCoord,
 };
 
 /// Write a run's detections for another program
@@ -78,6 +84,11 @@ pub struct Args {
     /// Export as many hints as people look at in so many hours, at 1,000 an hour
     #[arg(long, value_name = "H", value_parser = hours)]
     review_hours: Option<f64>,
+
+    /// Fetch the images that the report shows, at most 48, where the run kept none: usually the
+    /// run's own --imagery
+    #[arg(long, value_name = "SRC")]
+    chips_from: Option<String>,
 
     /// Let SYNTHETIC hints into formats that are for mapping, and compare them with OpenStreetMap
     #[arg(long)]
@@ -150,6 +161,10 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     if hints_max.is_some() || args.reviewed.is_some() {
         tell_expected(&request);
     }
+    if let Some(source) = &args.chips_from {
+        let images = fetch_chips(source, &request)?;
+        request = request.with_images(images);
+    }
     if let (Some(format), true) = (args.format, args.output == Path::new("-")) {
         return to_stdout(format, &request);
     }
@@ -174,6 +189,48 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         args.output.display(),
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The images of the report's chips that the run did not keep.
+fn fetch_chips(
+    source: &str,
+    request: &ExportRequest<'_>,
+) -> Result<HashMap<TileCoord, Vec<u8>>, CliError> {
+    let source = imagery::open(source, &SourceOptions::default()).map_err(with_hint)?;
+    let (run, own) = (
+        &request.detections().manifest().imagery,
+        source.description(),
+    );
+    if own.synthetic != run.synthetic {
+        return Err(CliError::new(
+            "chips of SYNTHETIC and of real imagery do not mix, and the run's is the other",
+        )
+        .hint(format!("the run's imagery is {}", run.name)));
+    }
+    if own.name != run.name {
+        terminal::warn(format_args!(
+            "the chips come from {}, not from the run's imagery, {}",
+            own.name, run.name
+        ));
+    }
+    let tiles = request.chips_missing().map_err(explain)?;
+    let mut images = HashMap::new();
+    for &tile in &tiles {
+        let image = match fetch_one(source.as_ref(), tile).map_err(with_hint)? {
+            Fetched::Payload(bytes) => bytes.to_vec(),
+            Fetched::Pixels(pixels) => encode_png(pixels.as_bytes()),
+            Fetched::NoImagery | Fetched::Undecodable(_) | Fetched::Failed(_) => continue,
+        };
+        images.insert(tile, image);
+    }
+    if images.len() < tiles.len() {
+        terminal::warn(format_args!(
+            "{} of {} chips could not be fetched",
+            tiles.len() - images.len(),
+            tiles.len()
+        ));
+    }
+    Ok(images)
 }
 
 /// The outline of the run's area, where its name tells it: a ledger holds the tiles alone, so it has

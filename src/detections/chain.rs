@@ -57,7 +57,8 @@ const REGION_PLACES_MAX: usize = 50_000;
 pub struct Chains {
     /// Consecutive towers, as pairs of indices, the smaller first, rising.
     pub edges: Vec<(u32, u32)>,
-    /// For each place the saliency of the best edge it keeps, in nats, 0 without any.
+    /// For each place the saliency of the best edge it keeps, in nats, or a share of that of one
+    /// that was left; 0 where no line comes near.
     pub support: Vec<f32>,
     /// Each chain's places from one end to the other; longest first. A place where lines meet
     /// may stand in several.

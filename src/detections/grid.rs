@@ -243,12 +243,15 @@ fn merge(hits: Vec<Detection>) -> Vec<Detection> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use half::f16;
 
     use super::*;
     use crate::{
         detections::testing::TestRun,
-        tiles::{AttributionGrid, TileCoord},
+        imagery::synthetic::{StyleChoice, World},
+        tiles::{AttributionGrid, Bounds, TileCoord, mercator},
     };
 
     /// A grid of 16×16 cells with peaks at these cells, each falling off over its neighbours.
@@ -327,6 +330,100 @@ mod tests {
         assert!(
             along[..8].is_sorted() || along[..8].iter().rev().is_sorted(),
             "{along:?}"
+        );
+    }
+
+    /// Chance that is the same every time (SplitMix64).
+    fn unit(state: &mut u64) -> f64 {
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = *state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    #[test]
+    fn a_detected_tower_of_the_synthetic_world_is_reported_once() {
+        let bounds: Bounds = "4,44,5,45".parse().unwrap();
+        let towers = World::new(5, StyleChoice::Mosaic).towers_in(bounds);
+        let mut chance = 11;
+        let mut seen: BTreeMap<(u32, u32), Vec<(f64, f64)>> = BTreeMap::new();
+        let mut detected = Vec::new();
+        for tower in &towers {
+            if unit(&mut chance) >= 0.9 {
+                continue;
+            }
+            detected.push((tower.lon, tower.lat));
+            let (x, y) = mercator::lon_lat_to_tile(tower.lon, tower.lat, 18);
+            // The tile of its base shows it, and often those beside it that its body reaches into,
+            // whose peak lies as near to it as it can.
+            for (dx, dy) in (-1..=1).flat_map(|dx| (-1..=1).map(move |dy| (dx, dy))) {
+                let tile = (x.floor() + f64::from(dx), y.floor() + f64::from(dy));
+                let off = [(x - tile.0) * 256.0, (y - tile.1) * 256.0];
+                let near = off.iter().all(|px| (-32.0..288.0).contains(px));
+                if near && ((dx, dy) == (0, 0) || unit(&mut chance) < 0.7) {
+                    let px = off.map(|px| (px + 8.0 * unit(&mut chance) - 4.0).clamp(8.0, 248.0));
+                    let tile = (tile.0 as u32, tile.1 as u32);
+                    seen.entry(tile).or_default().push((px[0], px[1]));
+                }
+            }
+        }
+        let mut run = TestRun::default();
+        let cells_px: Vec<f32> = (0..16).map(|i| i as f32 * 16.0 + 8.0).collect();
+        run.manifest.model.attribution_columns_px = Some(cells_px.clone());
+        run.manifest.model.attribution_rows_px = Some(cells_px);
+        let corner = |lon, lat| mercator::tile_at(lon, lat, 18);
+        let (first, last) = (corner(4.0, 45.0), corner(5.0, 44.0));
+        let (columns, rows) = (last.x - first.x, last.y - first.y);
+        for _ in 0..columns * rows / 1_000 {
+            let within = |chance: &mut u64, count: u32| (unit(chance) * f64::from(count)) as u32;
+            let at = (
+                first.x + within(&mut chance, columns),
+                first.y + within(&mut chance, rows),
+            );
+            let place = (256.0 * unit(&mut chance), 256.0 * unit(&mut chance));
+            seen.entry(at).or_insert_with(|| vec![place]);
+        }
+        for (i, (&(x, y), places)) in seen.iter().enumerate() {
+            let score = 0.5 + 0.5 * unit(&mut chance) as f32;
+            run.add(TileCoord { z: 18, x, y }, score, i as u64);
+            let cell = |i: i32| {
+                let at = (
+                    f64::from(i % 16) * 16.0 + 8.0,
+                    f64::from(i / 16) * 16.0 + 8.0,
+                );
+                let near = |&(x, y): &(f64, f64)| {
+                    let square = (at.0 - x).powi(2) + (at.1 - y).powi(2);
+                    4.0 * (-square / (2.0 * 14.0f64.powi(2))).exp()
+                };
+                f16::from_f64(places.iter().map(near).sum())
+            };
+            run.candidates[i].attribution = Some(AttributionGrid {
+                width: 16,
+                height: 16,
+                cells: (0..256).map(cell).collect(),
+            });
+        }
+        let ledger = run.ledger();
+        let grid = Grid::of(&Detections::of(&ledger).unwrap(), 0.5, None).unwrap();
+        assert!(grid.merged() > 50, "{}", grid.merged());
+
+        let mut reports = vec![0u32; detected.len()];
+        for hint in grid.towers() {
+            let distance = |i: &usize| distance_m((hint.lon, hint.lat), detected[*i]);
+            let nearest = (0..detected.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)));
+            if let Some(nearest) = nearest.filter(|nearest| distance(nearest) < MERGE_M) {
+                reports[nearest] += 1;
+            }
+        }
+        let share = |times: std::ops::RangeInclusive<u32>| {
+            let such = reports.iter().filter(|reports| times.contains(reports));
+            such.count() as f64 / reports.len() as f64
+        };
+        let (once, more) = (share(1..=1), share(2..=u32::MAX));
+        assert!(
+            once >= 0.97 && more < 0.01,
+            "{once} once, {more} more often"
         );
     }
 }

@@ -68,7 +68,7 @@ pub struct Detection {
     pub uncertainty_m: f64,
     /// Whether the model said where in the tile the tower stands.
     pub located: bool,
-    /// How well it lines up with others, in nats; 0 for a lonely one.
+    /// How well it lines up with others, in nats; 0 far from any line.
     pub support: f32,
     /// The number of the probable line it belongs to, counted from 1.
     pub chain: Option<u32>,

@@ -23,6 +23,7 @@ mod staged;
 mod table;
 
 use std::{
+    collections::HashMap,
     fmt,
     io::{self, Write},
     path::Path,
@@ -36,6 +37,7 @@ use crate::{
     detections::{Detection, Detections, Grid, Label, OsmStatus, ReviewCounts, Reviewed},
     ledger::{LedgerReader, Manifest},
     osm::PowerFeatures,
+    tiles::TileCoord,
 };
 use staged::StagedFile;
 
@@ -153,6 +155,7 @@ pub struct ExportRequest<'a> {
     geometry: Geometry,
     schema: Schema,
     outline: Vec<Vec<(f64, f64)>>,
+    images: HashMap<TileCoord, Vec<u8>>,
 }
 
 impl<'a> ExportRequest<'a> {
@@ -194,6 +197,7 @@ impl<'a> ExportRequest<'a> {
             geometry: Geometry::Point,
             schema: Schema::Hvmap,
             outline: Vec::new(),
+            images: HashMap::new(),
         })
     }
 
@@ -215,6 +219,21 @@ impl<'a> ExportRequest<'a> {
     pub fn with_outline(mut self, rings: Vec<Vec<(f64, f64)>>) -> Self {
         self.outline = rings;
         self
+    }
+
+    /// Encoded images of tiles whose own the run did not keep, for the report's chips.
+    #[must_use]
+    pub fn with_images(mut self, images: HashMap<TileCoord, Vec<u8>>) -> Self {
+        self.images = images;
+        self
+    }
+
+    /// The tiles that the report shows as chips, and whose image the run did not keep.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn chips_missing(&self) -> Result<Vec<TileCoord>, ExportError> {
+        report::chips_missing(self)
     }
 
     /// Keeps the best ranked detections alone.

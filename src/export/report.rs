@@ -2,7 +2,7 @@
 //!
 //! A map of what was looked at with the lines found, the states, scores, the strongest and some
 //! random hints as image chips, the comparison with OpenStreetMap, settings and caveats. Chips are
-//! there if the run kept its candidates' images.
+//! there if the run kept its candidates' images, or they were fetched again.
 
 use std::{
     fmt::Write as _,
@@ -67,8 +67,7 @@ pub(super) fn write(request: &ExportRequest<'_>, out: &mut dyn Write) -> Result<
     text(out, &states(request)?)?;
     text(out, &histogram(request.grid().towers()))?;
     let towers = request.grid().towers();
-    let strongest: Vec<&Detection> = towers.iter().take(CHIPS).collect();
-    chips(request, "The strongest hints", &strongest, out)?;
+    chips(request, "The strongest hints", &strongest(towers), out)?;
     chips(request, "Random hints", &random(towers), out)?;
     text(out, &lines_table(request))?;
     if let Some(comparison) = request.grid().comparison() {
@@ -375,6 +374,23 @@ fn histogram(towers: &[Detection]) -> String {
     )
 }
 
+fn strongest(towers: &[Detection]) -> Vec<&Detection> {
+    towers.iter().take(CHIPS).collect()
+}
+
+pub(super) fn chips_missing(request: &ExportRequest<'_>) -> Result<Vec<TileCoord>, ExportError> {
+    let towers = request.grid().towers();
+    let mut missing = Vec::new();
+    for tower in strongest(towers).into_iter().chain(random(towers)) {
+        if request.detections().ledger().payload(tower.tile)?.is_none() {
+            missing.push(tower.tile);
+        }
+    }
+    missing.sort_unstable();
+    missing.dedup();
+    Ok(missing)
+}
+
 /// Hints drawn by lot: by the hash of their id, so that the lot is always the same.
 fn random(towers: &[Detection]) -> Vec<&Detection> {
     let mut drawn: Vec<_> = towers
@@ -400,13 +416,17 @@ fn chips(
     let mut html = format!("<h2>{title}</h2>");
     if towers.is_empty() {
         html.push_str("<p>There are none.</p>\n");
-    } else if !manifest.keep_payloads {
-        html.push_str("<p><small>The run kept no images: <code>hvmap run --keep-images</code> does.</small></p>");
+    } else if !manifest.keep_payloads && request.images.is_empty() {
+        html.push_str(
+            "<p><small>The run kept no images: <code>hvmap run --keep-images</code> does, and \
+             <code>hvmap export --chips-from</code> fetches these few.</small></p>",
+        );
     }
     html.push_str("<div class=chips>");
     for tower in towers {
         html.push_str("<figure>");
-        if let Some(bytes) = request.detections().ledger().payload(tower.tile)? {
+        let kept = request.detections().ledger().payload(tower.tile)?;
+        if let Some(bytes) = kept.or_else(|| request.images.get(&tower.tile).cloned()) {
             let kind = match bytes.as_slice() {
                 [0xff, 0xd8, ..] => "jpeg",
                 [b'R', b'I', b'F', b'F', ..] => "webp",

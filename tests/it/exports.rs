@@ -532,6 +532,45 @@ fn labels_of_a_sample_tell_how_many_hints_are_true() {
 }
 
 #[test]
+fn chips_that_the_run_did_not_keep_are_fetched_when_asked_for() {
+    let folder = Folder::new();
+    let run = run_folder(&folder);
+    let report = |more: &[&str]| export(&run, "report", Path::new("-"), more);
+    let without = report(&[]);
+    assert_eq!(without.code, 0, "{without}");
+    assert!(without.stdout.contains("--chips-from"), "{without}");
+    assert_eq!(without.stdout.matches("data:image/jpeg").count(), 0);
+
+    // Every second hint has an image.
+    let images = folder.path("images");
+    let tile = hvmap::image::encode_jpeg(&vec![90; 256 * 256 * 3], 90);
+    for index in (0..40u16).step_by(2).map(|i| i * 12) {
+        let tile_at = BLOCK.tile(index);
+        let column = images.join(format!("18/{}", tile_at.x));
+        fs::create_dir_all(&column).unwrap();
+        fs::write(column.join(format!("{}.jpg", tile_at.y)), &tile).unwrap();
+    }
+    let fetched = report(&["--chips-from", images.to_str().unwrap()]);
+    assert_eq!(fetched.code, 0, "{fetched}");
+    assert_eq!(fetched.stdout.matches("data:image/jpeg").count(), 20);
+    assert_eq!(
+        fetched.stdout.matches("class=spot").count(),
+        20,
+        "located ones have a mark"
+    );
+    assert!(
+        fetched.stderr.contains("not from the run's imagery"),
+        "{fetched}"
+    );
+    assert!(fetched.stderr.contains("20 of 40 chips"), "{fetched}");
+
+    let drawn = report(&["--chips-from", "synthetic:1"]);
+    assert_eq!((drawn.code, drawn.stdout.as_str()), (2, ""), "{drawn}");
+    let unknown = report(&["--chips-from", "no-such-folder"]);
+    assert_eq!(unknown.code, 2, "{unknown}");
+}
+
+#[test]
 fn legacy_squares_have_the_names_of_2018() {
     let folder = Folder::new();
     let run = run_folder(&folder);

@@ -8,6 +8,9 @@ use super::{
 
 /// More support than this says no more, in nats.
 const SUPPORT_MAX: f32 = 60.0;
+/// What support of an edge that was not taken is worth: a place may be off its line too far to be
+/// chained, and is likelier a tower than one far from any line.
+const LEFT_SHARE: f32 = 0.25;
 
 /// Which edge goes on from each edge, through the place it leads to.
 fn through(net: &Net<'_>, taken: &[Taken], edge: u32) -> Option<u32> {
@@ -79,6 +82,13 @@ pub(super) fn trace(net: &Net<'_>, taken: &[Taken]) -> Chains {
         }
     }
     found.edges.sort_unstable();
+    for edge in net.edges {
+        let support = LEFT_SHARE * edge.ahead.iter().sum::<f32>();
+        for place in edge.ends {
+            let best = &mut found.support[place as usize];
+            *best = best.max(support.clamp(0.0, SUPPORT_MAX));
+        }
+    }
     for &(a, b) in &found.edges {
         let edge = net.edges.binary_search_by_key(&[a, b], |edge| edge.ends);
         let support = edge.map_or(0.0, |i| net.edges[i].ahead.iter().sum());

@@ -89,7 +89,7 @@ mod tests {
     use crate::{
         image::{decode, encode_jpeg},
         imagery::{
-            probe::{Fetched, fetch},
+            probe::{Fetched, fetch_one},
             synthetic::SyntheticSource,
         },
         tiles::{TileCoord, mercator},
@@ -111,7 +111,7 @@ mod tests {
                 let lon = -120.0 + f64::from(n * 37 % 240);
                 let lat = -45.0 + f64::from(n * 17 % 100);
                 let tile: TileCoord = mercator::tile_at(lon, lat, 18);
-                match fetch(&source, tile).unwrap() {
+                match fetch_one(&source, tile).unwrap() {
                     Fetched::Payload(payload) => decoded(&payload),
                     Fetched::Pixels(pixels) => pixels,
                     other => panic!("{other:?}"),

@@ -155,7 +155,7 @@ fn look_at(source: &dyn ImagerySource, tile: TileCoord) -> Result<Look, ImageryE
         hash: None,
         body_hash: None,
     };
-    Ok(match fetch(source, tile)? {
+    Ok(match fetch_one(source, tile)? {
         Fetched::NoImagery => without_image(Finding::NoImagery),
         Fetched::Undecodable(reason) => without_image(Finding::Undecodable { reason }),
         Fetched::Failed(failure) => without_image(Finding::Failed {
@@ -221,7 +221,10 @@ fn mark_placeholders(tiles: &mut [ProbedTile], hashes: &[Option<u64>]) {
 }
 
 /// What a source has for a single tile.
-fn fetch(source: &dyn ImagerySource, tile: TileCoord) -> Result<Fetched, ImageryError> {
+pub(crate) fn fetch_one(
+    source: &dyn ImagerySource,
+    tile: TileCoord,
+) -> Result<Fetched, ImageryError> {
     let unit = WorkUnit {
         sequence: 0,
         block: BlockCoord::of(tile),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Finding, Look, ProbedTile, fetch, look_at};
+use super::{Finding, Look, ProbedTile, fetch_one, look_at};
 use crate::{
     image::{RGB_BYTES, RgbTile},
     imagery::{Fetched, ImageryError, ImagerySource},
@@ -85,7 +85,7 @@ fn flipped_rows_exist(
         };
         tried += 1;
         let there = matches!(
-            fetch(source, flipped)?,
+            fetch_one(source, flipped)?,
             Fetched::Payload(_) | Fetched::Pixels(_)
         );
         found += usize::from(there);

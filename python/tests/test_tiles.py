@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hvmap_model.evaluate import metres_per_pixel
 from hvmap_model.tiles import Tile, find_tiles, read_pixels, sample, split_by_place
 
 
@@ -105,6 +106,16 @@ def test_the_split_depends_on_the_seed_alone():
     tiles = square(200)
     assert split_by_place(tiles, 0.3, 1) == split_by_place(tiles, 0.3, 1)
     assert split_by_place(tiles, 0.3, 1) != split_by_place(tiles, 0.3, 2)
+
+
+def test_a_pixel_on_the_ground_shrinks_towards_the_poles():
+    def at(y: int) -> float:
+        return metres_per_pixel(Tile(Path("18-0-0.jpg"), 0, 18, 0, y, True))
+
+    assert at(2**17) == pytest.approx(0.597, abs=1e-3)
+    # 60 degrees north lies at this row: there a degree of longitude is half as long.
+    row = (1 - np.arcsinh(np.tan(np.radians(60))) / np.pi) / 2 * 2**18
+    assert at(int(row)) == pytest.approx(0.597 / 2, abs=1e-3)
 
 
 def test_a_sample_holds_both_labels_in_equal_numbers():

@@ -23,13 +23,13 @@ use super::{
     CliError, OrHint,
     area_args::{self, AreaArgs},
     imagery_args::{self, ImageryArgs},
-    terminal,
+    reviewed, terminal,
 };
 use crate::{
-    detections::read_truth,
+    detections::{Label, read_truth},
     image::{Format, RgbTile, decode, encode_png, is_blank},
     imagery::{Fetched, ImagerySource},
-    osm::{self, read_power},
+    osm::{self, Lifecycle, PowerFeatures, Support, SupportKind, read_power},
     tiles::{BlockCoord, TileCoord, TileMask, UNIT_TILES_MAX, WorkUnit},
 };
 
@@ -76,6 +76,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     rejected: Option<PathBuf>,
 
+    /// A review's export, CSV or GeoJSON with label, lon and lat: what was accepted are towers as
+    /// mapped ones are, what was rejected hard negatives
+    #[arg(long, value_name = "FILE")]
+    reviewed: Option<PathBuf>,
+
     /// A tower nearer to its tile's edge than this many pixels makes no positive
     #[arg(long, value_name = "PX", default_value_t = 24, value_parser = clap::value_parser!(u32).range(0..=100))]
     edge_px: u32,
@@ -112,14 +117,17 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
                 .hint("choose another folder with -o"),
         );
     }
-    let features = read_power(&args.osm).map_err(|error| {
+    let mut features = read_power(&args.osm).map_err(|error| {
         let hint = error.hint();
         CliError::from(error).hint(hint)
     })?;
-    let rejected = match &args.rejected {
+    let mut rejected = match &args.rejected {
         Some(path) => read_truth(path)?,
         None => Vec::new(),
     };
+    if let Some(path) = &args.reviewed {
+        take_review(path, &mut features, &mut rejected)?;
+    }
     let area = args.area.resolve()?;
     area_args::announce(&area);
     let cover = area_args::cover(&area, args.zoom)?;
@@ -190,6 +198,36 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
         args.output.display(),
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Adds what people accepted to the towers, and what they rejected to the rejected places.
+fn take_review(
+    path: &Path,
+    features: &mut PowerFeatures,
+    rejected: &mut Vec<(f64, f64)>,
+) -> Result<(), CliError> {
+    let labels = reviewed::read(path)?;
+    let mut placed = 0;
+    for (label, (lon, lat)) in labels.places() {
+        placed += 1;
+        match label {
+            Label::Accepted => features.supports.push(Support {
+                kind: SupportKind::Tower,
+                lifecycle: Lifecycle::InUse,
+                lon,
+                lat,
+                osm_id: None,
+            }),
+            Label::Rejected => rejected.push((lon, lat)),
+        }
+    }
+    if placed == 0 {
+        return Err(
+            CliError::new(format!("no label of {} says where it is", path.display()))
+                .hint("the columns lon and lat tell it, as every export of a run has them"),
+        );
+    }
+    Ok(())
 }
 
 type Written = BTreeMap<TileCoord, String>;

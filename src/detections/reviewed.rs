@@ -292,6 +292,21 @@ impl Reviewed {
         Ok(())
     }
 
+    /// Longitude and latitude of what was accepted or rejected, as far as the file says where; of
+    /// several labels of one hint or place the last, in the order of the file.
+    pub fn places(&self) -> impl Iterator<Item = (Label, (f64, f64))> {
+        let key = |labelled: &Labelled| match (&labelled.id, labelled.place) {
+            (Some(id), _) => Some(id.to_string()),
+            (None, place) => place.map(|(lon, lat)| format!("{lon} {lat}")),
+        };
+        let last: HashMap<_, _> = self.labels.iter().map(key).zip(0..).collect();
+        self.labels
+            .iter()
+            .enumerate()
+            .filter(move |(i, labelled)| last.get(&key(labelled)) == Some(i))
+            .filter_map(|(_, labelled)| Some((labelled.label, labelled.place?)))
+    }
+
     /// Puts the labels on the hints: by id, else on the nearest hint within [`MERGE_M`].
     pub(super) fn label(&self, towers: &mut [Detection]) -> ReviewCounts {
         let ids = self

@@ -99,6 +99,44 @@ fn the_same_seed_chooses_the_same_tiles_and_rejected_hints_become_hard_negatives
 }
 
 #[test]
+fn a_reviews_accepted_hints_are_towers_and_its_rejected_ones_hard_negatives() {
+    let folder = tempfile::tempdir().unwrap();
+    let osm = truth(folder.path());
+    // All that is mapped is one tower, in the area's corner; people accepted another.
+    let towers: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&osm).unwrap()).unwrap();
+    let points: Vec<&serde_json::Value> = towers["features"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|feature| feature["geometry"]["type"] == "Point")
+        .collect();
+    let mapped = folder.path().join("mapped.geojson");
+    let one = serde_json::json!({ "type": "FeatureCollection", "features": [points[0]] });
+    fs::write(&mapped, one.to_string()).unwrap();
+    let accepted = &points[points.len() / 2]["geometry"]["coordinates"];
+    let review = folder.path().join("review.csv");
+    let lines = format!(
+        "label,lon,lat\naccepted,{},{}\nrejected,12.401,43.9801\nunsure,12.402,43.9802\n",
+        accepted[0], accepted[1]
+    );
+    fs::write(&review, lines).unwrap();
+    let mapped = mapped.display().to_string();
+    let reviewed = format!("--reviewed={}", review.display());
+    let wanted = ["--negatives=4", "--edge-px=0", &reviewed];
+    let output = labels(folder.path(), &mapped, "tiles", &wanted);
+    assert_eq!(output.code, 0, "{output}");
+    let rows = rows(&folder.path().join("tiles"));
+    let of = |kind: &str| rows.iter().filter(|row| row["kind"] == kind).count();
+    assert_eq!((of("tower"), of("rejected")), (2, 1), "{rows:?}");
+
+    fs::write(&review, "label,id\naccepted,7\n").unwrap();
+    let output = labels(folder.path(), &mapped, "nowhere", &wanted);
+    assert_eq!(output.code, 2, "{output}");
+    assert!(output.stderr.contains("says where it is"), "{output}");
+}
+
+#[test]
 fn what_cannot_be_labelled_is_said_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let osm = truth(folder.path());

@@ -1,0 +1,212 @@
+//! What serving costs over the bare session, protocol by protocol, over loopback.
+//!
+//! ```text
+//! cargo run --release --example serving_speed -- data/models/demo.onnx tiles/*.jpg --seconds 10
+//! ```
+//!
+//! The embedded session decodes and classifies the same files with the same number of workers. The
+//! clients run in this process too, so on few cores they take some of what they measure.
+
+use std::{
+    env, fs,
+    net::Ipv4Addr,
+    path::Path,
+    process::ExitCode,
+    thread,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use hvmap::{
+    image::{self, RGB_BYTES},
+    predict::{
+        Batch, Model, Predictions,
+        onnx::{DeviceChoice, OnnxModel, Settings},
+        remote::{RemoteModel, RemoteSettings},
+    },
+    serve::{Batching, Config, METRICS_PATH, ModelFolder, Patience, Server},
+};
+
+/// Images in a client's request.
+const REQUEST_IMAGES: usize = 64;
+/// Requests that clients keep open, so that the server's batches are never short of images.
+const CLIENTS: usize = 4;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
+fn main() -> ExitCode {
+    match run() {
+        Ok(table) => {
+            println!("{table}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<String, Failure> {
+    let mut seconds = 10;
+    let mut paths = Vec::new();
+    let mut args = env::args().skip(1);
+    while let Some(arg) = args.next() {
+        if arg == "--seconds" {
+            seconds = args.next().ok_or("--seconds lacks its number")?.parse()?;
+        } else {
+            paths.push(arg);
+        }
+    }
+    let duration = Duration::from_secs(seconds);
+    let [model, tiles @ ..] = paths.as_slice() else {
+        return Err("expected MODEL.onnx and tiles".into());
+    };
+    let tiles = tiles
+        .iter()
+        .map(|path| Ok(Bytes::from(fs::read(path)?)))
+        .collect::<Result<Vec<_>, Failure>>()?;
+    if tiles.is_empty() {
+        return Err("expected at least one tile".into());
+    }
+    let images: Vec<Bytes> = tiles.iter().cycle().take(REQUEST_IMAGES).cloned().collect();
+
+    let settings = Settings {
+        device: DeviceChoice::Cpu,
+        ..Settings::default()
+    };
+    let folder = tempfile::tempdir()?;
+    fs::create_dir(folder.path().join("1"))?;
+    fs::copy(Path::new(model), folder.path().join("1/model.onnx"))?;
+    let server = Server::start(&Config {
+        rest: (Ipv4Addr::LOCALHOST, 0).into(),
+        grpc: (Ipv4Addr::LOCALHOST, 0).into(),
+        models: vec![ModelFolder::new("m", folder.path())],
+        engine: settings.clone(),
+        poll: Duration::from_secs(60),
+        request_timeout: Duration::from_secs(60),
+        batching: Batching::default(),
+        patience: Patience::default(),
+        metrics_path: Some(METRICS_PATH.to_owned()),
+    })?;
+    let (rest, grpc) = (server.address(), server.grpc_address());
+
+    let bare = OnnxModel::from_file(Path::new(model), &settings)?;
+    let mut rows = vec![(
+        "embedded, one classifier a worker".to_owned(),
+        throughput(bare.workers(), duration, || embedded(&bare, &images))?,
+        latency(&mut *embedded(&bare, &images[..1])?, duration)?,
+    )];
+    for (name, url) in [
+        ("REST, b64", format!("http://{rest}/v1/models/m")),
+        ("gRPC", format!("grpc://{grpc}/m")),
+        ("KServe v2, raw BYTES", format!("http://{rest}/v2/models/m")),
+        ("KServe v2 over gRPC", format!("grpc+v2://{grpc}/m")),
+    ] {
+        let remote = RemoteModel::connect(&[url], &RemoteSettings::default())?;
+        rows.push((
+            name.to_owned(),
+            throughput(CLIENTS, duration, || asking(&remote, &images))?,
+            latency(&mut *asking(&remote, &images[..1])?, duration)?,
+        ));
+    }
+    let full = rows[0].1;
+    let mut table = String::from(
+        "| how | tiles/s | of the embedded session | one tile, p50 ms | p99 ms |\n|---|---|---|---|---|\n",
+    );
+    for (name, rate, (half, most)) in rows {
+        table.push_str(&format!(
+            "| {name} | {rate:.1} | {:.0} % | {:.1} | {:.1} |\n",
+            100.0 * rate / full,
+            1e3 * half.as_secs_f64(),
+            1e3 * most.as_secs_f64()
+        ));
+    }
+    Ok(table)
+}
+
+/// Something that is done over and over, and tells how many images it took.
+type Work<'a> = Box<dyn FnMut() -> Result<usize, Failure> + Send + 'a>;
+
+fn embedded<'a>(model: &OnnxModel, images: &'a [Bytes]) -> Result<Work<'a>, Failure> {
+    let mut classifier = model.classifier()?;
+    let mut pixels = vec![0; classifier.batch_size_max() * RGB_BYTES];
+    let mut out = Predictions::default();
+    Ok(Box::new(move || {
+        for batch in images.chunks(classifier.batch_size_max()) {
+            for (payload, slot) in batch.iter().zip(pixels.chunks_exact_mut(RGB_BYTES)) {
+                image::decode(payload, slot)?;
+            }
+            let batch = Batch::Rgb8(&pixels[..batch.len() * RGB_BYTES]);
+            classifier.classify(batch, &mut out)?;
+        }
+        Ok(images.len())
+    }))
+}
+
+fn asking<'a>(model: &RemoteModel, images: &'a [Bytes]) -> Result<Work<'a>, Failure> {
+    let mut classifier = model.classifier()?;
+    let mut out = Predictions::default();
+    Ok(Box::new(move || {
+        for batch in images.chunks(classifier.batch_size_max()) {
+            classifier.classify(Batch::Encoded(batch), &mut out)?;
+            if out.scores.iter().any(|score| score.is_nan()) {
+                return Err("an image has no score".into());
+            }
+        }
+        Ok(images.len())
+    }))
+}
+
+/// Images a second of so many threads together; one round each goes before the clock starts.
+fn throughput<'a>(
+    threads: usize,
+    duration: Duration,
+    work: impl Fn() -> Result<Work<'a>, Failure>,
+) -> Result<f64, Failure> {
+    let mut works = (0..threads)
+        .map(|_| work())
+        .collect::<Result<Vec<_>, _>>()?;
+    for work in &mut works {
+        work()?;
+    }
+    let start = Instant::now();
+    let images = thread::scope(|scope| {
+        let running: Vec<_> = works
+            .iter_mut()
+            .map(|work| {
+                scope.spawn(move || {
+                    let mut images = 0;
+                    while start.elapsed() < duration {
+                        images += work()?;
+                    }
+                    Ok(images)
+                })
+            })
+            .collect();
+        running
+            .into_iter()
+            .map(|thread| thread.join().expect("no worker panics"))
+            .sum::<Result<usize, Failure>>()
+    })?;
+    Ok(images as f64 / start.elapsed().as_secs_f64())
+}
+
+/// The time of one request after another: half of them took at most the first, 99 % the second.
+fn latency(
+    work: &mut (dyn FnMut() -> Result<usize, Failure> + Send),
+    duration: Duration,
+) -> Result<(Duration, Duration), Failure> {
+    work()?;
+    let start = Instant::now();
+    let mut times = Vec::new();
+    while start.elapsed() < duration {
+        let before = Instant::now();
+        work()?;
+        times.push(before.elapsed());
+    }
+    times.sort_unstable();
+    let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)];
+    Ok((at(50), at(99)))
+}

@@ -12,7 +12,7 @@ use hvmap::{
     ledger::{AreaRecord, ImageryRecord, Ledger, Manifest, ModelRecord},
     tiles::{
         AttributionGrid, BLOCK_SIDE, BlockCoord, BlockOutcome, Candidate, TileMask, TileOutcome,
-        UNIT_TILES_MAX,
+        UNIT_TILES_MAX, VisitReason,
     },
 };
 
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             y: FIRST_BLOCK.1 + (block / blocks_per_row) as u32,
         };
         let first = (sequence % units_per_block) as u16 * UNIT_TILES_MAX as u16;
-        ledger.record(&outcome(sequence, block, first))?;
+        ledger.record(&outcome(sequence, block, first), VisitReason::Everything)?;
     }
     Ok(())
 }

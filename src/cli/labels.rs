@@ -30,7 +30,7 @@ use crate::{
     image::{Format, RgbTile, decode, encode_png, is_blank},
     imagery::{Fetched, ImagerySource},
     osm::{self, Lifecycle, PowerFeatures, Support, SupportKind, read_power},
-    tiles::{BlockCoord, TileCoord, TileMask, UNIT_TILES_MAX, WorkUnit},
+    tiles::{BlockCoord, TileCoord, TileMask, UNIT_TILES_MAX, VisitReason, WorkUnit},
 };
 
 /// Make a training set from towers that are mapped already
@@ -288,6 +288,7 @@ fn units(tiles: impl Iterator<Item = TileCoord>) -> Vec<WorkUnit> {
                 sequence: units.len() as u64,
                 block,
                 wanted,
+                reason: VisitReason::Everything,
             });
         }
     }

@@ -22,6 +22,7 @@ mod model;
 mod model_args;
 mod reviewed;
 mod run;
+mod scan_args;
 mod serve;
 mod simulate;
 mod status;

@@ -13,14 +13,15 @@ use serde::Serialize;
 use super::{
     CliError, OrHint,
     area_args::{self, AreaArgs, parse_zoom},
-    ledger_trouble, terminal,
+    ledger_trouble,
+    scan_args::ScanArgs,
+    terminal,
 };
 use crate::{
     area::Area,
     detections::read_truth,
     ledger::{ImageryRecord, Ledger, LedgerError, Manifest, ModelRecord, RunLock, SettingsRecord},
-    pipeline::{Drive, Recording, Simulated, SimulatedDetector},
-    scan::Everything,
+    pipeline::{DetectorErrors, Drive, Recording, Simulated, SimulatedDetector, binormal_recall},
     telemetry::Stage,
     tiles::{Cover, TileCoord, UNIT_TILES_MAX, mercator},
 };
@@ -48,17 +49,29 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     towers: PathBuf,
 
-    /// In which order the area is visited
-    #[arg(long, value_enum, default_value_t = super::run::ScanName::Everything)]
-    scan: super::run::ScanName,
+    #[command(flatten)]
+    scan: ScanArgs,
 
     /// Probability that a tile with a tower is a hit
-    #[arg(long, value_name = "R", value_parser = probability)]
-    recall: f64,
+    #[arg(long, value_name = "R", value_parser = probability, required_unless_present = "auc")]
+    recall: Option<f64>,
+
+    /// In place of --recall: the area under the ROC curve, from which the recall at the
+    /// false-positive rate follows (binormal scores of equal deviation)
+    #[arg(long, value_name = "A", value_parser = auc, conflicts_with = "recall")]
+    auc: Option<f64>,
 
     /// Probability that a tile without one is a hit
     #[arg(long, value_name = "F", value_parser = probability)]
     false_positive_rate: f64,
+
+    /// False positives come in clusters some 60 tiles wide, as terrain makes them
+    #[arg(long)]
+    clustered: bool,
+
+    /// Share of the area, in regions some 60 tiles wide, where every tower is missed: bad imagery
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = probability)]
+    missing: f64,
 
     /// Another seed, other errors
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -96,12 +109,8 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let area = args.area.resolve()?;
     let cover = area_args::cover(&area, args.zoom)?;
     area_args::announce(&area);
-    let detector = SimulatedDetector {
-        positives: tower_tiles(&args.towers, &cover)?,
-        recall: args.recall,
-        false_positive_rate: args.false_positive_rate,
-        seed: args.seed,
-    };
+    let detector =
+        SimulatedDetector::new(tower_tiles(&args.towers, &cover)?, &cover, errors(&args)?);
     let thrown_away;
     let out = match &args.out {
         Some(out) => out.as_path(),
@@ -161,7 +170,7 @@ fn scan(
     std::fs::create_dir_all(out)
         .map_err(|error| CliError::from(error).context(format!("cannot make {}", out.display())))?;
     let _lock = RunLock::take(out).map_err(ledger_trouble::explain)?;
-    let manifest = manifest(args, area, cover);
+    let manifest = manifest(args, &errors(args)?, area, cover);
     let mut ledger = match Ledger::open(out) {
         Err(LedgerError::NoRun { .. }) => Ledger::create(out, &manifest),
         opened => opened,
@@ -178,12 +187,27 @@ fn scan(
         )))
         .or_hint(|| "give this simulation another folder with --out".to_owned());
     }
-    ledger.change_settings(&SettingsRecord {
-        scan: "everything".to_owned(),
-        scan_settings: serde_json::json!({}),
+    // A guided scan is told how good the detector is, as a person would who has tried it.
+    let mut scan_args = args.scan.clone();
+    scan_args.scan_recall = scan_args
+        .scan_recall
+        .or(Some(errors(args)?.recall.clamp(0.01, 0.98) as f32));
+    let seeds = scan_args.seeds(cover)?;
+    let (name, scan_settings) = scan_args.record(manifest.threshold, &seeds);
+    let settings = SettingsRecord {
+        scan: name,
+        scan_settings,
         engine: "simulated".to_owned(),
         rate: None,
-    })?;
+    };
+    ledger.change_settings(&settings)?;
+    let mut strategy = scan_args.open(
+        cover,
+        ledger.reader(),
+        &settings,
+        manifest.threshold,
+        &seeds,
+    )?;
     let drive = Drive {
         ledger: &mut ledger,
         recording: Recording::First,
@@ -192,20 +216,19 @@ fn scan(
         record: &Stage::new("record"),
         observe: &mut |_| {},
     };
-    let mut strategy = match args.scan {
-        super::run::ScanName::Everything => {
-            Everything::new(cover.blocks(), cover.count(), UNIT_TILES_MAX)
-        }
-    };
-    drive.run(&mut strategy, &mut Simulated::new(detector.clone()))?;
+    drive.run(strategy.as_mut(), &mut Simulated::new(detector.clone()))?;
     Ok(ledger)
 }
 
 /// A manifest that says what the detector is in place of a model.
-fn manifest(args: &Args, area: &Area, cover: &Cover) -> Manifest {
+fn manifest(args: &Args, errors: &DetectorErrors, area: &Area, cover: &Cover) -> Manifest {
     let detector = format!(
-        "simulated, recall {}, false-positive rate {}, seed {}",
-        args.recall, args.false_positive_rate, args.seed
+        "simulated, recall {:.4}, false-positive rate {}{}, {} of the area missing, seed {}",
+        errors.recall,
+        errors.false_positive_rate,
+        if errors.clustered { " in clusters" } else { "" },
+        errors.missing,
+        errors.seed
     );
     Manifest {
         area: area_args::record(area, cover),
@@ -290,6 +313,28 @@ fn print_table(outcome: &Outcome) {
         grouped(outcome.false_positives),
         grouped(outcome.full_scan_false_positives)
     );
+}
+
+/// How the detector errs, by the flags.
+fn errors(args: &Args) -> Result<DetectorErrors, CliError> {
+    args.scan.check()?;
+    let recall = args
+        .recall
+        .unwrap_or_else(|| binormal_recall(args.auc.unwrap_or(0.5), args.false_positive_rate));
+    Ok(DetectorErrors {
+        recall,
+        false_positive_rate: args.false_positive_rate,
+        clustered: args.clustered,
+        missing: args.missing,
+        seed: args.seed,
+    })
+}
+
+fn auc(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.5 && value < 1.0 => Ok(value),
+        _ => Err("an area under the ROC curve is above 0.5 and below 1".to_owned()),
+    }
 }
 
 fn probability(text: &str) -> Result<f64, String> {

@@ -9,6 +9,7 @@ use crate::{
     },
     tiles::{
         BlockCoord, BlockOutcome, Candidate, LowContrast, TileCoord, TileOutcome, UNIT_TILES_MAX,
+        VisitReason,
     },
 };
 
@@ -139,7 +140,7 @@ impl TestRun {
         let folder = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::create(folder.path(), &self.manifest).unwrap();
         for outcome in self.outcomes() {
-            ledger.record(&outcome).unwrap();
+            ledger.record(&outcome, VisitReason::Everything).unwrap();
         }
         drop(ledger);
         let reader = LedgerReader::open(folder.path()).unwrap();

@@ -6,6 +6,7 @@
 //! model, on whose imagery, from which run, and SYNTHETIC where the imagery was drawn. Never: a
 //! `power=*` property, which would make a hint look like mapped data.
 
+mod audit;
 mod bundle;
 mod credits;
 mod csv;
@@ -29,6 +30,7 @@ use std::{
     path::Path,
 };
 
+pub use audit::{Audit, AuditOf};
 pub use bundle::write_bundle;
 pub use curves::write_curves;
 pub use error::ExportError;

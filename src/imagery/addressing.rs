@@ -119,13 +119,14 @@ impl Quarters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tiles::TileMask;
+    use crate::tiles::{TileMask, VisitReason};
 
     fn unit(indices: impl IntoIterator<Item = u16>) -> WorkUnit {
         WorkUnit {
             sequence: 0,
             block: BlockCoord { z: 18, x: 2, y: 1 },
             wanted: TileMask::from_iter(indices),
+            reason: VisitReason::Everything,
         }
     }
 

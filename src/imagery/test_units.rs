@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::ControlFlow};
 
 use super::{Fetched, ImagerySource};
-use crate::tiles::{BlockCoord, TileCoord, WorkUnit};
+use crate::tiles::{BlockCoord, TileCoord, VisitReason, WorkUnit};
 
 /// The unit that wants exactly these tiles of one block.
 pub(crate) fn unit_of(tiles: &[TileCoord]) -> WorkUnit {
@@ -16,6 +16,7 @@ pub(crate) fn unit_of(tiles: &[TileCoord]) -> WorkUnit {
             .iter()
             .map(|&tile| BlockCoord::index_of(tile))
             .collect(),
+        reason: VisitReason::Everything,
     }
 }
 

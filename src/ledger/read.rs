@@ -1,6 +1,8 @@
 //! Reading a ledger: for status, exports, resume and retries.
 
 use std::{
+    cell::OnceCell,
+    collections::HashMap,
     ops::{ControlFlow, Range},
     path::{Path, PathBuf},
 };
@@ -11,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, Row};
 use super::{FILE_NAME, LedgerError, Manifest, SettingsRecord, encoding, schema};
 use crate::tiles::{
     AttributionGrid, BlockCoord, BlockOutcome, StateCounts, TileCoord, TileMask, TileOutcome,
-    TileState, WorkUnit,
+    TileState, VisitReason, WorkUnit,
 };
 
 /// A run's ledger, open for reading; a run may be writing to it meanwhile.
@@ -19,6 +21,8 @@ use crate::tiles::{
 pub struct LedgerReader {
     connection: Connection,
     path: PathBuf,
+    /// Read once: a resume asks for it with every unit.
+    zoom: OnceCell<u8>,
 }
 
 /// A candidate as it is stored.
@@ -56,14 +60,18 @@ impl LedgerReader {
                     OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
                 )?;
                 schema::check(&connection, &path)?;
-                Ok(Self { connection, path })
+                Ok(Self::over(connection, path))
             }
-            checked => checked.map(|()| Self { connection, path }),
+            checked => checked.map(|()| Self::over(connection, path)),
         }
     }
 
     pub(super) fn over(connection: Connection, path: PathBuf) -> Self {
-        Self { connection, path }
+        Self {
+            connection,
+            path,
+            zoom: OnceCell::new(),
+        }
     }
 
     pub(super) fn connection_mut(&mut self) -> &mut Connection {
@@ -86,6 +94,14 @@ impl LedgerReader {
         serde_json::from_str(&text).map_err(|error| self.damaged(format!("manifest: {error}")))
     }
 
+    fn zoom(&self) -> Result<u8, LedgerError> {
+        if let Some(&zoom) = self.zoom.get() {
+            return Ok(zoom);
+        }
+        let zoom = self.manifest()?.zoom;
+        Ok(*self.zoom.get_or_init(|| zoom))
+    }
+
     /// The history of the changeable settings, oldest first.
     ///
     /// # Errors
@@ -105,6 +121,108 @@ impl LedgerReader {
             },
         )?;
         Ok(history)
+    }
+
+    /// The number of the first unit of the scan that these settings go on with: where the last rows
+    /// of the history that ask for the same scan begin. `None` when the last scan was another one.
+    ///
+    /// # Errors
+    /// When the ledger is damaged.
+    pub fn scan_begin(&self, asked: &SettingsRecord) -> Result<Option<u64>, LedgerError> {
+        let mut begin = None;
+        self.each(
+            "SELECT first_sequence, settings FROM settings ORDER BY id DESC",
+            [],
+            |row| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?)),
+            |(first, text)| {
+                let past: SettingsRecord = serde_json::from_str(&text)
+                    .map_err(|error| self.damaged(format!("settings: {error}")))?;
+                if past.scan != asked.scan || past.scan_settings != asked.scan_settings {
+                    return Ok::<_, LedgerError>(ControlFlow::Break(()));
+                }
+                begin = Some(first);
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        Ok(begin)
+    }
+
+    /// The first outcomes of the units below a number, in rising order; without candidates.
+    ///
+    /// # Errors
+    /// When the ledger is damaged.
+    pub fn first_outcomes_before(
+        &self,
+        sequence: u64,
+        mut visit: impl FnMut(&BlockOutcome),
+    ) -> Result<(), LedgerError> {
+        let zoom = self.zoom()?;
+        self.each(
+            "SELECT sequence, block_x, block_y, tiles FROM outcome WHERE sequence < ?1
+             ORDER BY sequence",
+            [sequence],
+            outcome_row,
+            |row| {
+                visit(&self.outcome(zoom, row)?);
+                Ok(ControlFlow::Continue(()))
+            },
+        )
+    }
+
+    /// The tiles that units below a number visited, block by block.
+    ///
+    /// # Errors
+    /// When the ledger is damaged.
+    pub fn visited_before(
+        &self,
+        sequence: u64,
+    ) -> Result<HashMap<BlockCoord, TileMask>, LedgerError> {
+        let mut visited: HashMap<BlockCoord, TileMask> = HashMap::new();
+        self.first_outcomes_before(sequence, |outcome| {
+            visited
+                .entry(outcome.block)
+                .or_default()
+                .extend(&outcome.wanted);
+        })?;
+        Ok(visited)
+    }
+
+    /// The tiles visited for each reason, by reason and block.
+    ///
+    /// # Errors
+    /// When the ledger is damaged.
+    pub fn visits(&self) -> Result<Vec<(VisitReason, BlockCoord, TileMask)>, LedgerError> {
+        let zoom = self.zoom()?;
+        let mut visits: HashMap<(VisitReason, BlockCoord), TileMask> = HashMap::new();
+        self.each(
+            "SELECT reason, sequence, block_x, block_y, tiles FROM outcome ORDER BY sequence",
+            [],
+            |row| {
+                let outcome = OutcomeRow {
+                    sequence: row.get(1)?,
+                    block_x: row.get(2)?,
+                    block_y: row.get(3)?,
+                    tiles: row.get(4)?,
+                };
+                Ok((row.get::<_, u8>(0)?, outcome))
+            },
+            |(number, row)| {
+                let reason = VisitReason::from_number(number)
+                    .ok_or_else(|| self.damaged(format!("unknown reason number {number}")))?;
+                let outcome = self.outcome(zoom, row)?;
+                visits
+                    .entry((reason, outcome.block))
+                    .or_default()
+                    .extend(&outcome.wanted);
+                Ok::<_, LedgerError>(ControlFlow::Continue(()))
+            },
+        )?;
+        let mut visits: Vec<_> = visits
+            .into_iter()
+            .map(|((reason, block), mask)| (reason, block, mask))
+            .collect();
+        visits.sort_by_key(|&(reason, block, _)| (reason, block));
+        Ok(visits)
     }
 
     /// The number of tiles in each state, out of `planned`.
@@ -159,7 +277,7 @@ impl LedgerReader {
     /// # Errors
     /// When the unit has none, or the ledger is damaged.
     pub fn first_outcome(&self, sequence: u64) -> Result<BlockOutcome, LedgerError> {
-        let zoom = self.manifest()?.zoom;
+        let zoom = self.zoom()?;
         self.connection
             .prepare_cached(
                 "SELECT sequence, block_x, block_y, tiles FROM outcome WHERE sequence = ?1",
@@ -178,7 +296,7 @@ impl LedgerReader {
         &self,
         mut visit: impl FnMut(BlockOutcome) -> Result<ControlFlow<()>, E>,
     ) -> Result<(), E> {
-        let zoom = self.manifest()?.zoom;
+        let zoom = self.zoom()?;
         self.each(
             "SELECT sequence, block_x, block_y, tiles FROM outcome ORDER BY sequence",
             [],
@@ -219,6 +337,7 @@ impl LedgerReader {
                         .filter(|(_, tile)| tile.state().is_failure())
                         .map(|(index, _)| index)
                         .collect(),
+                    reason: VisitReason::Everything,
                 })
             })
             .collect()

@@ -14,7 +14,7 @@ pub(super) const USER_VERSION: u32 = 1;
 /// How long a writer waits for a reviewer's short transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// `outcome` holds the first commit of each unit, `retry` what later replaced its failures.
+/// `outcome` holds the first commit of each unit and why it was asked for, `retry` what later replaced its failures.
 /// `candidate` always shows the present state. `low_contrast` holds scored tiles that are no
 /// candidates and show next to nothing, by which placeholders are told. Tiles are addressed in XYZ.
 const TABLES: &str = "
@@ -31,6 +31,7 @@ const TABLES: &str = "
         sequence INTEGER PRIMARY KEY,
         block_x INTEGER NOT NULL,
         block_y INTEGER NOT NULL,
+        reason INTEGER NOT NULL,
         tiles BLOB NOT NULL
     );
     CREATE INDEX outcome_by_block ON outcome (block_y, block_x, sequence);

@@ -6,7 +6,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 
 use super::{FILE_NAME, LedgerError, LedgerReader, Manifest, SettingsRecord, encoding, schema};
 use crate::tiles::{
-    BlockCoord, BlockOutcome, Candidate, LowContrast, StateCounts, TileMask, TileOutcome, TileState,
+    BlockCoord, BlockOutcome, Candidate, LowContrast, StateCounts, TileMask, TileOutcome,
+    TileState, VisitReason,
 };
 
 /// A run's ledger, open for writing. Only the process that holds the [`super::RunLock`] opens one.
@@ -156,23 +157,28 @@ impl Ledger {
         Ok(last)
     }
 
-    /// Commits the outcome of a unit with its candidates. Recording a unit twice is harmless: the
+    /// Commits the outcome of a unit with its candidates and why it was visited. Recording a unit twice is harmless: the
     /// first commit stays.
     ///
     /// # Errors
     /// When the ledger cannot be written; nothing of the outcome is then in it.
-    pub fn record(&mut self, outcome: &BlockOutcome) -> Result<Recorded, LedgerError> {
+    pub fn record(
+        &mut self,
+        outcome: &BlockOutcome,
+        reason: VisitReason,
+    ) -> Result<Recorded, LedgerError> {
         let blob = self.encode(&outcome.wanted, &outcome.tiles)?;
         self.transaction(|transaction| {
             let inserted = transaction
                 .prepare_cached(
-                    "INSERT OR IGNORE INTO outcome (sequence, block_x, block_y, tiles)
-                     VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT OR IGNORE INTO outcome (sequence, block_x, block_y, reason, tiles)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
                 )?
                 .execute(params![
                     outcome.sequence,
                     outcome.block.x,
                     outcome.block.y,
+                    reason as u8,
                     blob
                 ])?;
             if inserted == 0 {
@@ -424,8 +430,14 @@ mod tests {
             &[(0, TileOutcome::Scored(0.5)), (9, TileOutcome::NoImagery)],
         );
         let second = outcome(3, &[(0, TileOutcome::Scored(0.9)), (9, TileOutcome::Blank)]);
-        assert_eq!(ledger.record(&first).unwrap(), Recorded::New);
-        assert_eq!(ledger.record(&second).unwrap(), Recorded::Already);
+        assert_eq!(
+            ledger.record(&first, VisitReason::Everything).unwrap(),
+            Recorded::New
+        );
+        assert_eq!(
+            ledger.record(&second, VisitReason::Everything).unwrap(),
+            Recorded::Already
+        );
         let stored = ledger.reader().first_outcome(3).unwrap();
         assert_eq!(stored.tiles, first.tiles);
         assert_eq!(
@@ -449,14 +461,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::create(dir.path(), &manifest()).unwrap();
         ledger
-            .record(&outcome(
-                0,
-                &[
-                    (1, TileOutcome::Scored(0.3)),
-                    (2, TileOutcome::FetchFailed),
-                    (3, TileOutcome::PredictFailed),
-                ],
-            ))
+            .record(
+                &outcome(
+                    0,
+                    &[
+                        (1, TileOutcome::Scored(0.3)),
+                        (2, TileOutcome::FetchFailed),
+                        (3, TileOutcome::PredictFailed),
+                    ],
+                ),
+                VisitReason::Everything,
+            )
             .unwrap();
         let failed = ledger.reader().failed_units().unwrap();
         assert_eq!(failed[0].wanted.iter().collect::<Vec<_>>(), [2, 3]);
@@ -493,14 +508,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut ledger = Ledger::create(dir.path(), &manifest()).unwrap();
         ledger
-            .record(&outcome(
-                0,
-                &[
-                    (5, TileOutcome::Scored(0.5)),
-                    (6, TileOutcome::Scored(0.75)),
-                    (70, TileOutcome::Scored(0.5)),
-                ],
-            ))
+            .record(
+                &outcome(
+                    0,
+                    &[
+                        (5, TileOutcome::Scored(0.5)),
+                        (6, TileOutcome::Scored(0.75)),
+                        (70, TileOutcome::Scored(0.5)),
+                    ],
+                ),
+                VisitReason::Everything,
+            )
             .unwrap();
         let tiles: Vec<_> = ranked(&ledger).into_iter().map(|(tile, _)| tile).collect();
         assert_eq!(tiles, [6, 5, 70].map(|index| BLOCK.tile(index).to_string()));

@@ -13,6 +13,7 @@ mod error;
 mod geojson_file;
 #[cfg(feature = "gdal")]
 mod ogr_file;
+mod seeds;
 mod tags;
 
 use std::{

@@ -2,7 +2,7 @@
 //! scan in sequence.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     ops::Range,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -13,7 +13,7 @@ use crate::{
     ledger::Ledger,
     scan::{Next, Scan},
     telemetry::{Activity, Stage},
-    tiles::{BlockOutcome, StateCounts},
+    tiles::{BlockOutcome, StateCounts, VisitReason},
 };
 
 /// How long the loop sleeps at most before it looks at the stop flag and the clock again.
@@ -81,7 +81,12 @@ impl Drive<'_> {
             counts: self.ledger.reader().counts(scan.planned())?,
             ..Progress::default()
         };
-        let mut learning = scan.window().map(|_| InSequence::default());
+        let mut learning = scan.window().map(|_| InSequence {
+            early: BTreeMap::new(),
+            next: scan.first_sequence(),
+        });
+        // As many as are in flight.
+        let mut reasons: HashMap<u64, VisitReason> = HashMap::new();
         let mut in_flight = 0;
         let mut finished = false;
         self.record.add_thread();
@@ -95,6 +100,7 @@ impl Drive<'_> {
                         }
                     }
                     Next::Unit(unit) => {
+                        reasons.insert(unit.sequence, unit.reason);
                         executor.submit(unit)?;
                         in_flight += 1;
                     }
@@ -116,8 +122,11 @@ impl Drive<'_> {
                 .time(Activity::Waiting, || executor.next_outcome(PATIENCE))?;
             if let Some(outcome) = outcome {
                 in_flight -= 1;
+                let reason = reasons
+                    .remove(&outcome.sequence)
+                    .unwrap_or(VisitReason::Everything);
                 self.record.time(Activity::Busy, || match self.recording {
-                    Recording::First => self.ledger.record(&outcome).map(|_| ()),
+                    Recording::First => self.ledger.record(&outcome, reason).map(|_| ()),
                     Recording::Retry => self.ledger.record_retry(&outcome),
                 })?;
                 progress.tiles_answered += outcome.tiles.len() as u64;
@@ -142,7 +151,6 @@ impl Drive<'_> {
 }
 
 /// Holds outcomes back until those before them have come.
-#[derive(Default)]
 struct InSequence {
     early: BTreeMap<u64, BlockOutcome>,
     next: u64,

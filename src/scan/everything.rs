@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 
 use super::{Next, Scan};
-use crate::tiles::{BlockCoord, BlockOutcome, TileMask, WorkUnit};
+use crate::tiles::{BlockCoord, BlockOutcome, TileMask, VisitReason, WorkUnit};
 
 /// Visits every tile once, in the order of the blocks it is given.
 pub struct Everything<B> {
     blocks: B,
     planned: u64,
     unit_tiles_max: usize,
+    first_sequence: u64,
     sequence: u64,
     /// What is left of the block begun last.
     pending: VecDeque<(BlockCoord, TileMask)>,
@@ -27,8 +28,19 @@ impl<B: Iterator<Item = (BlockCoord, TileMask)> + Send> Everything<B> {
             blocks,
             planned,
             unit_tiles_max,
+            first_sequence: 0,
             sequence: 0,
             pending: VecDeque::new(),
+        }
+    }
+
+    /// Numbers the units from `first_sequence` on.
+    #[must_use]
+    pub fn starting_at(self, first_sequence: u64) -> Self {
+        Self {
+            first_sequence,
+            sequence: first_sequence,
+            ..self
         }
     }
 }
@@ -44,6 +56,10 @@ impl<B: Iterator<Item = (BlockCoord, TileMask)> + Send> Scan for Everything<B> {
 
     fn window(&self) -> Option<u64> {
         None
+    }
+
+    fn first_sequence(&self) -> u64 {
+        self.first_sequence
     }
 
     fn next(&mut self) -> Next {
@@ -63,6 +79,7 @@ impl<B: Iterator<Item = (BlockCoord, TileMask)> + Send> Scan for Everything<B> {
             sequence,
             block,
             wanted,
+            reason: VisitReason::Everything,
         })
     }
 

@@ -5,9 +5,11 @@
 //! can replay the ledger.
 
 mod everything;
+mod follow;
 mod listed;
 
 pub use everything::Everything;
+pub use follow::{Follow, FollowSettings};
 pub use listed::Listed;
 
 use crate::tiles::{BlockOutcome, WorkUnit};
@@ -27,6 +29,11 @@ pub trait Scan: Send {
     /// How many units may be out at once: unit *n* is chosen when outcomes up to *n − W* are in.
     /// `None` when the choice does not depend on outcomes at all.
     fn window(&self) -> Option<u64>;
+
+    /// The number of its first unit. Not 0 where a scan goes on after another one.
+    fn first_sequence(&self) -> u64 {
+        0
+    }
 
     /// The next unit.
     fn next(&mut self) -> Next;

@@ -106,6 +106,19 @@ impl TileMask {
         self.0[usize::from(index / 64)] >> (index % 64) & 1 == 1
     }
 
+    /// Adds the tiles of another set.
+    pub fn extend(&mut self, other: &Self) {
+        for (row, other) in self.0.iter_mut().zip(other.0) {
+            *row |= other;
+        }
+    }
+
+    /// The tiles of this set that are not in another.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self(std::array::from_fn(|row| self.0[row] & !other.0[row]))
+    }
+
     /// Number of tiles in the set.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -20,7 +20,7 @@ pub use cover::{Blocks, Cover, CoverBuilder, Span};
 pub use error::TilesError;
 pub use outcome::{
     AttributionGrid, BlockOutcome, Candidate, LowContrast, StateCounts, TileOutcome, TileState,
-    UNIT_TILES_MAX, WorkUnit,
+    UNIT_TILES_MAX, VisitReason, WorkUnit,
 };
 
 /// Side of a tile image in pixels.

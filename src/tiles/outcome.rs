@@ -9,6 +9,56 @@ use super::{BlockCoord, TileCoord, TileMask};
 /// The most tiles in one work unit, so that a kill never costs more than that much imagery.
 pub const UNIT_TILES_MAX: usize = 512;
 
+/// Why a scan asks for the tiles of a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum VisitReason {
+    /// The scan takes every tile.
+    Everything = 0,
+    /// A line of the net that is laid over the area.
+    Net = 1,
+    /// A line that was hit goes on there.
+    Follow = 2,
+    /// Beside a hit: parallel lines.
+    Neighbour = 3,
+    /// Around the place where a line was lost.
+    End = 4,
+    /// Something is known there already: a mapped line's end, a substation.
+    Seed = 5,
+}
+
+impl VisitReason {
+    /// All reasons, in the order of their numbers.
+    pub const ALL: [Self; 6] = [
+        Self::Everything,
+        Self::Net,
+        Self::Follow,
+        Self::Neighbour,
+        Self::End,
+        Self::Seed,
+    ];
+
+    /// The reason with a stored number, if there is one.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+
+    /// The name used in tables and JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Everything => "everything",
+            Self::Net => "net",
+            Self::Follow => "follow",
+            Self::Neighbour => "neighbour",
+            Self::End => "end",
+            Self::Seed => "seed",
+        }
+    }
+}
+
 /// A numbered piece of work: some tiles of one block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkUnit {
@@ -17,6 +67,8 @@ pub struct WorkUnit {
     pub block: BlockCoord,
     /// The tiles wanted: at least 1, at most [`UNIT_TILES_MAX`].
     pub wanted: TileMask,
+    /// Why the scan wants them.
+    pub reason: VisitReason,
 }
 
 impl WorkUnit {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 use half::f16;
 use hvmap::{
     ledger::{AreaRecord, ImageryRecord, Ledger, Manifest, ModelRecord},
-    tiles::{AttributionGrid, BlockCoord, BlockOutcome, Candidate, TileOutcome},
+    tiles::{AttributionGrid, BlockCoord, BlockOutcome, Candidate, TileOutcome, VisitReason},
 };
 use serde_json::{Value, json};
 
@@ -78,14 +78,17 @@ fn run_folder(folder: &Folder) -> String {
     fs::create_dir(&run).unwrap();
     let mut ledger = Ledger::create(&run, &manifest).unwrap();
     ledger
-        .record(&BlockOutcome {
-            sequence: 0,
-            block: BLOCK,
-            wanted: (0..512).collect(),
-            tiles,
-            candidates,
-            low_contrast: Vec::new(),
-        })
+        .record(
+            &BlockOutcome {
+                sequence: 0,
+                block: BLOCK,
+                wanted: (0..512).collect(),
+                tiles,
+                candidates,
+                low_contrast: Vec::new(),
+            },
+            VisitReason::Everything,
+        )
         .unwrap();
     run.to_str().unwrap().to_owned()
 }

@@ -15,7 +15,7 @@ use hvmap::{
         BodyHash, FetchFailure, Fetched, HttpOptions, ImageryError, ImagerySource, RetryClass,
         SourceOptions, http::Timing, open,
     },
-    tiles::{BlockCoord, TileCoord, WorkUnit},
+    tiles::{BlockCoord, TileCoord, VisitReason, WorkUnit},
 };
 
 use crate::unruly_server::{Reply, Request, TileServer};
@@ -56,6 +56,7 @@ fn unit(count: u16) -> WorkUnit {
             y: 200,
         },
         wanted: (0..count).collect(),
+        reason: VisitReason::Everything,
     }
 }
 

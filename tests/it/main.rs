@@ -7,6 +7,7 @@ mod chaining;
 mod cover_golden;
 mod exports;
 mod grpc_serving;
+mod guided_scan;
 mod http_imagery;
 mod labels_command;
 mod ledger_faults;

@@ -10,7 +10,7 @@ use hvmap::{
         probe::{Finding, Probe, RowOrderFinding, contact_sheet, probe},
         synthetic::SyntheticSource,
     },
-    tiles::{BlockCoord, Cover, TileCoord, TileMask, WorkUnit, mercator},
+    tiles::{BlockCoord, Cover, TileCoord, TileMask, VisitReason, WorkUnit, mercator},
 };
 use tempfile::TempDir;
 
@@ -55,6 +55,7 @@ fn drawn(source: &SyntheticSource, tile: TileCoord) -> Fetched {
         sequence: 0,
         block: BlockCoord::of(tile),
         wanted: TileMask::from_iter([BlockCoord::index_of(tile)]),
+        reason: VisitReason::Everything,
     };
     let mut answer = None;
     source

@@ -2,12 +2,11 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::ValueEnum;
-
 use crate::cli::{
     ModelArgs,
     area_args::{AreaArgs, parse_zoom},
     imagery_args::ImageryArgs,
+    scan_args::ScanArgs,
 };
 
 const EXAMPLES: &str = "\
@@ -21,6 +20,10 @@ Examples:
 
   # One's own imagery and model; run the same command again to go on after a stop
   hvmap run --country lesotho --zoom 18 --imagery lesotho.mbtiles --model model.onnx --out runs/ls
+
+  # Look at a few per cent of the tiles: a sparse net, and then along the lines that it caught
+  hvmap run --country lesotho --zoom 18 --imagery lesotho.mbtiles --model model.onnx --out runs/ls \\
+            --scan follow
 
   # Only the tiles that failed
   hvmap run --country lesotho --zoom 18 --imagery lesotho.mbtiles --model model.onnx --out runs/ls \\
@@ -59,6 +62,9 @@ pub struct Args {
     pub model: ModelArgs,
 
     #[command(flatten)]
+    pub scan: ScanArgs,
+
+    #[command(flatten)]
     pub scoring: ScoringArgs,
 
     #[command(flatten)]
@@ -69,10 +75,6 @@ pub struct Args {
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Scoring")]
 pub struct ScoringArgs {
-    /// In which order the area is visited
-    #[arg(long, value_enum, default_value_t = ScanName::Everything)]
-    pub scan: ScanName,
-
     /// Score from which a tile counts as a detection [default: what the model's file says]
     #[arg(long, value_name = "SCORE", value_parser = score)]
     pub threshold: Option<f32>,
@@ -84,6 +86,13 @@ pub struct ScoringArgs {
     /// Keep the images of candidates in run.hvmap, for reviewing without the source
     #[arg(long)]
     pub keep_images: bool,
+
+    /// Draw this many tiles at random for people to look at, into audit.geojson: from those that were
+    /// not visited or, after a full scan, from those below the threshold
+    ///
+    /// The only honest bound on what was missed.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub audit: Option<u64>,
 
     /// Let a model that was trained on drawn imagery alone loose on real imagery
     #[arg(long)]
@@ -122,13 +131,6 @@ pub struct ProcessArgs {
     /// Shell command to run when the run ended otherwise than complete, before --on-finish
     #[arg(long, value_name = "COMMAND")]
     pub on_failure: Option<String>,
-}
-
-/// The scan strategies by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ScanName {
-    /// Every tile, block by block.
-    Everything,
 }
 
 fn score(text: &str) -> Result<f32, String> {

@@ -8,6 +8,7 @@ use super::{Args, plan::Plan};
 use crate::{
     cli::{
         CliError,
+        scan_args::ScanName,
         terminal::{self, grouped, spoken},
     },
     image::RGB_BYTES,
@@ -98,6 +99,13 @@ pub fn print(args: &Args, plan: &Plan) -> Result<(), CliError> {
     );
     if let Some(price) = estimate.price {
         println!("price of imagery {price:>16.2}");
+    }
+    if args.scan.scan == ScanName::Follow {
+        terminal::note(
+            "these are for every tile; a guided scan looked at 4 to 5 % of Pakistan's in simulations, \
+             and found 95 to 96 % of what all of them would have shown a detector of recall 0.9 and \
+             false-positive rate 0.001 (docs/GUIDED-SCAN.md); small areas take a larger share",
+        );
     }
     terminal::note("dry run: nothing was fetched, and no run was begun");
     Ok(())

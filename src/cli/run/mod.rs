@@ -19,18 +19,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use args::{Args, ScanName};
+pub use args::Args;
 pub use report::Report;
 
 use self::{plan::Plan, progress::ProgressLine};
+use super::scan_args::ScanName;
 use super::{CliError, EXIT_FAILED_TILES, EXIT_INTERRUPTED, ledger_trouble, terminal};
 use crate::{
-    export::{self, ExportRequest, Format, IfExists},
+    export::{self, Audit, AuditOf, ExportRequest, Format, IfExists},
     ledger::{FILE_NAME, Ledger, LedgerError, RunLock},
     pipeline::{Drive, Ending, Local, LocalOptions, PipelineError, Progress, Recording, Stages},
-    scan::{Everything, Listed, Scan},
+    scan::{Listed, Scan},
     telemetry::{Stage, StageReport, Trouble},
-    tiles::{StateCounts, UNIT_TILES_MAX},
+    tiles::StateCounts,
 };
 
 /// How often the metrics are brought up to date.
@@ -174,15 +175,26 @@ fn conclude(
     report: &mut Report,
 ) -> Result<u8, CliError> {
     assert!(
-        args.process.retry_failed || report.counts.not_visited == 0,
-        "a complete scan has visited every tile"
+        args.process.retry_failed
+            || args.scan.scan != ScanName::Everything
+            || report.counts.not_visited == 0,
+        "a scan of everything has visited every tile"
     );
     // Until a file is whole it stands beside its place, so it can be abandoned at any moment.
     END_AT_ONCE.store(true, Ordering::Relaxed);
     report.detections = export_map(ledger, plan, &mut report.counts)?;
     terminal::note(report.table());
     terminal::note(report::what_to_open(&plan.out, report.synthetic));
-    if report.counts.not_visited > 0 {
+    if let Some(wanted) = args.scoring.audit {
+        draw_audit(ledger, plan, wanted)?;
+    }
+    if args.scan.scan == ScanName::Follow && !args.process.retry_failed {
+        terminal::note(format_args!(
+            "a guided scan: {} tiles were not looked at; --audit N draws some of them for people to \
+             look at, a lower --scan-stop or --scan everything goes on",
+            terminal::grouped(report.counts.not_visited)
+        ));
+    } else if report.counts.not_visited > 0 {
         terminal::warn(format_args!(
             "{} tiles are not visited yet; go on without --retry-failed",
             terminal::grouped(report.counts.not_visited)
@@ -202,6 +214,26 @@ fn conclude(
         plan.command_to_paste(),
     ));
     Ok(EXIT_FAILED_TILES)
+}
+
+/// Writes tiles drawn at random for people to look at, and says what they can tell.
+fn draw_audit(ledger: &Ledger, plan: &Plan, wanted: u64) -> Result<(), CliError> {
+    let audit = Audit::draw(ledger.reader(), &plan.cover, wanted)?;
+    let path = plan.out.join("audit.geojson");
+    audit.write(ledger.reader(), &path)?;
+    terminal::note(format_args!(
+        "{} holds {} of {} tiles {}; if none of them shows a tower, at most {} of those do, with \
+         95 % confidence",
+        path.display(),
+        terminal::grouped(audit.tiles.len() as u64),
+        terminal::grouped(audit.population),
+        match audit.of {
+            AuditOf::NotVisited => "that were not visited",
+            AuditOf::BelowThreshold => "that were scored below the threshold",
+        },
+        terminal::grouped(audit.bound_if_none())
+    ));
+    Ok(())
 }
 
 /// The run's ledger: made, or opened when the folder holds the same run.
@@ -249,10 +281,17 @@ fn scan<'a>(
         let units = ledger.reader().failed_units()?;
         return Ok((Box::new(Listed::new(units, planned)), Recording::Retry));
     }
-    let scan = match args.scoring.scan {
-        args::ScanName::Everything => Everything::new(plan.cover.blocks(), planned, UNIT_TILES_MAX),
-    };
-    Ok((Box::new(scan), Recording::First))
+    let scan = args
+        .scan
+        .open(
+            &plan.cover,
+            ledger.reader(),
+            &plan.settings,
+            plan.manifest.threshold,
+            &plan.seeds,
+        )
+        .map_err(ledger_trouble::explain)?;
+    Ok((scan, Recording::First))
 }
 
 /// Writes towers.geojson with its style and towers.mbtiles, and answers the number of detections.

@@ -2,14 +2,14 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{Args, args::ScanName, command_line, default_out};
+use super::{Args, command_line, default_out};
 use crate::{
     cli::{CliError, DEMO_MODEL, area_args, imagery_args::ImagerySettings, terminal},
     imagery::ImagerySource,
     ledger::{ImageryRecord, Manifest, SettingsRecord},
     pipeline::model_record,
     predict::{Model, ModelInfo, remote::same_answers},
-    tiles::{Cover, UNIT_TILES_MAX},
+    tiles::{Cover, TileCoord, UNIT_TILES_MAX},
 };
 
 /// The imagery of the demo.
@@ -24,6 +24,8 @@ pub struct Plan {
     pub model: Box<dyn Model>,
     pub manifest: Manifest,
     pub settings: SettingsRecord,
+    /// Where a guided scan begins.
+    pub seeds: Vec<TileCoord>,
     pub out: PathBuf,
 }
 
@@ -44,6 +46,7 @@ impl Plan {
         }
         let imagery = configured(imagery, &model.models)?;
 
+        args.scan.check()?;
         let area = args.area.resolve()?;
         let cover = area_args::cover(&area, args.zoom)?;
         area_args::announce(&area);
@@ -85,11 +88,11 @@ impl Plan {
             keep_payloads: args.scoring.keep_images,
             unit_tiles_max: UNIT_TILES_MAX,
         };
+        let seeds = args.scan.seeds(&cover)?;
+        let (scan, scan_settings) = args.scan.record(threshold, &seeds);
         let settings = SettingsRecord {
-            scan: match args.scoring.scan {
-                ScanName::Everything => "everything".to_owned(),
-            },
-            scan_settings: serde_json::json!({}),
+            scan,
+            scan_settings,
             engine: info.engine.clone(),
             rate: args.imagery.settings.rate,
         };
@@ -104,6 +107,7 @@ impl Plan {
             model,
             manifest,
             settings,
+            seeds,
         })
     }
 

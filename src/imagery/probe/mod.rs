@@ -25,7 +25,7 @@ pub use sheet::contact_sheet;
 use super::{BodyHash, Fetched, ImageryError, ImagerySource};
 use crate::{
     image::{RgbTile, decode, is_blank},
-    tiles::{BlockCoord, Cover, TileCoord, TileMask, WorkUnit, mercator},
+    tiles::{BlockCoord, Cover, TileCoord, TileMask, VisitReason, WorkUnit, mercator},
 };
 
 /// What a probe found.
@@ -229,6 +229,7 @@ pub(crate) fn fetch_one(
         sequence: 0,
         block: BlockCoord::of(tile),
         wanted: TileMask::from_iter([BlockCoord::index_of(tile)]),
+        reason: VisitReason::Everything,
     };
     let mut answer = None;
     source.fetch(&unit, &mut |_, fetched| {

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     image::RgbTile,
     imagery::{Fetched, ImagerySource},
-    tiles::{BlockCoord, Bounds, TileCoord, TileMask, WorkUnit, mercator},
+    tiles::{BlockCoord, Bounds, TileCoord, TileMask, VisitReason, WorkUnit, mercator},
 };
 
 const SAN_MARINO: Bounds = Bounds {
@@ -347,6 +347,7 @@ fn the_source_hands_over_each_wanted_tile_once_in_its_styles_form() {
             sequence: 0,
             block: BlockCoord::of(tile),
             wanted,
+            reason: VisitReason::Everything,
         };
         let mut given = Vec::new();
         source

@@ -8,7 +8,7 @@ use hvmap::{
         Fetched, ImageryError, ImagerySource, SourceOptions,
         raster::{RasterOptions, RasterSource},
     },
-    tiles::{BlockCoord, TileCoord, WorkUnit, mercator},
+    tiles::{BlockCoord, TileCoord, VisitReason, WorkUnit, mercator},
 };
 
 pub(super) fn unit(tiles: &[TileCoord]) -> WorkUnit {
@@ -19,6 +19,7 @@ pub(super) fn unit(tiles: &[TileCoord]) -> WorkUnit {
             .iter()
             .map(|tile| BlockCoord::index_of(*tile))
             .collect(),
+        reason: VisitReason::Everything,
     }
 }
 

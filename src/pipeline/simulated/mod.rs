@@ -5,47 +5,20 @@
 //! from the seed and the tile alone, so that a tile visited twice, or in another order, answers
 //! the same.
 
-use std::{
-    collections::{HashSet, VecDeque},
-    time::Duration,
-};
+mod detector;
+mod field;
 
+use std::{collections::VecDeque, time::Duration};
+
+pub use self::detector::{DetectorErrors, SimulatedDetector, binormal_recall};
 use super::{Executor, PipelineError};
-use crate::tiles::{BlockCoord, BlockOutcome, Candidate, TileCoord, TileOutcome, WorkUnit};
+use crate::tiles::{BlockCoord, BlockOutcome, Candidate, TileOutcome, WorkUnit};
 
 /// Units held at once. They are answered at once, so a few are enough to keep the loop going.
 const UNITS_HELD_MAX: usize = 16;
 
-/// A detector whose errors are independent from tile to tile.
-#[derive(Clone, Debug)]
-pub struct SimulatedDetector {
-    /// The tiles that hold a tower.
-    pub positives: HashSet<TileCoord>,
-    /// Probability that a tile with a tower is a hit, 0 to 1.
-    pub recall: f64,
-    /// Probability that a tile without one is a hit, 0 to 1.
-    pub false_positive_rate: f64,
-    pub seed: u64,
-}
-
-impl SimulatedDetector {
-    /// Whether the detector takes a tile for one with a tower.
-    #[must_use]
-    pub fn hits(&self, tile: TileCoord) -> bool {
-        let probability = if self.positives.contains(&tile) {
-            self.recall
-        } else {
-            self.false_positive_rate
-        };
-        uniform(self.seed, tile) < probability
-    }
-}
-
-/// A number from [0, 1) that depends on the seed and the tile alone.
-fn uniform(seed: u64, tile: TileCoord) -> f64 {
-    let key = u64::from(tile.y) << 32 | u64::from(tile.x);
-    let bits = mix(mix(seed ^ u64::from(tile.z) << 56).wrapping_add(key));
-    // The upper 53 bits are a double's worth.
+/// The upper 53 bits as a number from [0, 1).
+fn unit_interval(bits: u64) -> f64 {
     (bits >> 11) as f64 / (1u64 << 53) as f64
 }
 
@@ -115,32 +88,5 @@ impl Executor for Simulated {
 
     fn next_outcome(&mut self, _patience: Duration) -> Result<Option<BlockOutcome>, PipelineError> {
         Ok(self.answered.pop_front())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_detector_errs_as_often_as_it_was_told_and_always_on_the_same_tiles() {
-        let tile = |x: u32| TileCoord { z: 18, x, y: 9 };
-        let detector = SimulatedDetector {
-            positives: (0..10_000).map(tile).collect(),
-            recall: 0.9,
-            false_positive_rate: 0.01,
-            seed: 5,
-        };
-        let hits = |range: std::ops::Range<u32>| range.filter(|&x| detector.hits(tile(x))).count();
-        // Five standard deviations of the binomial distribution around the mean.
-        assert!(hits(0..10_000).abs_diff(9_000) < 150);
-        assert!(hits(10_000..110_000).abs_diff(1_000) < 158);
-        let again = detector.clone();
-        assert!((0..1_000).all(|x| detector.hits(tile(x)) == again.hits(tile(x))));
-        let other = SimulatedDetector {
-            seed: 6,
-            ..detector.clone()
-        };
-        assert!((0..1_000).any(|x| detector.hits(tile(x)) != other.hits(tile(x))));
     }
 }

@@ -1,0 +1,293 @@
+//! The guided scan: a sparse net, and then the lines that it caught.
+//!
+//! In: a cover, and outcomes in the order of their units. Out: units of the tiles that are most
+//! likely to hold a tower, or to lead to many. Never: a tile twice, a tile outside of the area.
+//!
+//! Every hit starts *tracks*: drawn lines that say where the next tower may stand ([`track`],
+//! [`lines`]). All tracks compete in one queue, ordered by the towers that a tile is expected to
+//! lead to, as search theory has it for a target that does not move (Koopman 1980, *Search and
+//! Screening*; Stone 1975, *Theory of Optimal Search*), each prediction corrected by how often its
+//! like came true ([`calibration`]). Where hits do not line up, the rate of false positives is
+//! estimated as higher ([`grid`]), and what starts from a lone hit there is believed less. The
+//! [`net`] is laid where the queue has little left. The scan ends when no tile is worth
+//! [`FollowSettings::stop`] towers.
+
+mod calibration;
+mod choose;
+mod grid;
+mod learn;
+mod lines;
+mod net;
+mod random;
+mod settings;
+mod spawn;
+#[cfg(test)]
+mod tests;
+mod track;
+
+use std::{
+    cmp::Ordering,
+    collections::{BinaryHeap, HashMap, VecDeque},
+};
+
+pub use self::settings::FollowSettings;
+use self::{
+    calibration::Calibration,
+    grid::Grid,
+    net::Net,
+    track::{Cell, Kind, Track},
+};
+use super::{Next, Scan};
+use crate::tiles::{BlockOutcome, Cover, TileCoord, WorkUnit};
+
+/// The strategy of `--scan follow`.
+pub struct Follow<'a> {
+    settings: FollowSettings,
+    grid: Grid<'a>,
+    net: Net,
+    calibration: Calibration,
+    /// By number, which is never used again.
+    tracks: Vec<Option<Box<Track>>>,
+    /// The tracks that wish for a tile or wait for its answer.
+    claims: HashMap<(i64, i64), Vec<u32>>,
+    queue: BinaryHeap<Entry>,
+    hits: HashMap<(i64, i64), Hit>,
+    /// Tiles of the net that were answered, and hits of lines among them.
+    net_tiles: f32,
+    net_linked: f32,
+    /// Outcomes that were learnt and not applied yet.
+    pending: VecDeque<BlockOutcome>,
+    applied: u64,
+    first_sequence: u64,
+    sequence: u64,
+    tiles_asked: u64,
+}
+
+/// A hit.
+#[derive(Clone, Copy, Debug)]
+struct Hit {
+    /// Whether it counts as a false positive in its block.
+    counted: bool,
+    /// Whether it belongs to a line.
+    linked: bool,
+    /// Whether it was found by the net alone.
+    by_net: bool,
+    /// Directions in which a line was followed from it, by sectors of 15°.
+    followed: u32,
+    /// Level of the net that led to it.
+    level: u8,
+    /// Direction of its line in radians, if it is linked.
+    bearing: f32,
+}
+
+/// A track in the queue with the worth of its best tile.
+#[derive(Debug, PartialEq)]
+struct Entry {
+    worth: f32,
+    track: u32,
+    version: u32,
+}
+
+impl Eq for Entry {}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Older tracks first among equals.
+        self.worth
+            .total_cmp(&other.worth)
+            .then(other.track.cmp(&self.track))
+            .then(self.version.cmp(&other.version))
+    }
+}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<'a> Follow<'a> {
+    /// A guided scan of a cover.
+    #[must_use]
+    pub fn new(cover: &'a Cover, settings: FollowSettings) -> Self {
+        let grid = Grid::new(cover, settings.false_positive_rate);
+        let net = Net::new(&grid, settings.seed);
+        Self {
+            settings,
+            grid,
+            net,
+            calibration: Calibration::new(),
+            tracks: Vec::new(),
+            claims: HashMap::new(),
+            queue: BinaryHeap::new(),
+            hits: HashMap::new(),
+            net_tiles: 0.0,
+            net_linked: 0.0,
+            pending: VecDeque::new(),
+            applied: 0,
+            first_sequence: 0,
+            sequence: 0,
+            tiles_asked: 0,
+        }
+    }
+
+    /// Numbers the units from `first_sequence` on.
+    #[must_use]
+    pub fn starting_at(self, first_sequence: u64) -> Self {
+        Self {
+            first_sequence,
+            applied: first_sequence,
+            sequence: first_sequence,
+            ..self
+        }
+    }
+
+    /// Looks first at places where towers are known or likely from elsewhere, and beside them. Those
+    /// outside of the area are left out; the number of the others is given.
+    pub fn seed(&mut self, tiles: impl IntoIterator<Item = TileCoord>) -> u64 {
+        tiles
+            .into_iter()
+            .filter(|tile| self.look_at_seed(i64::from(tile.x), i64::from(tile.y)))
+            .count() as u64
+    }
+
+    /// Takes in what an earlier scan of the area saw, before the first unit: those tiles are not
+    /// asked for again, hits among them are followed, and they count towards the budget.
+    pub fn remember(&mut self, outcome: &BlockOutcome) {
+        self.tiles_asked += outcome.tiles.len() as u64;
+        self.take_in(outcome);
+    }
+
+    /// Chance that a track's line exists and is still to be found.
+    fn real(&self, track: &Track) -> f32 {
+        let own = match track.kind {
+            Kind::Through => f32::from(
+                self.hits
+                    .get(&(track.x, track.y))
+                    .is_some_and(|hit| hit.counted),
+            ),
+            _ => 0.0,
+        };
+        let odds = track.evidence * track.total / self.grid.rate(track.block, own);
+        track.share * odds / (1.0 + odds)
+    }
+
+    /// The chance that a cell of a track is a hit because of it, given how real the track is.
+    fn predicted(&self, track: &Track, cell: &Cell, real: f32) -> f32 {
+        let raw = self.raw(track, cell, real);
+        (raw * self.calibration.factor(track.kind, track.hits, raw)).min(0.98)
+    }
+
+    /// That chance before it is corrected by experience.
+    fn raw(&self, track: &Track, cell: &Cell, real: f32) -> f32 {
+        let chance = match track.kind {
+            Kind::Beside => self.beside_rate(cell.block) / self.settings.recall,
+            _ => track.chance(cell),
+        };
+        real * chance * self.settings.recall
+    }
+
+    /// Towers that a hit of a track leads to beside itself.
+    fn gain(&self, track: &Track) -> f32 {
+        let young = match track.hits {
+            0..=2 => 3.0,
+            3 => 1.5,
+            _ => 1.0,
+        };
+        match track.kind {
+            Kind::Through => 6.0,
+            Kind::Ahead => young,
+            Kind::Between => 2.0,
+            Kind::Far => 3.0,
+            Kind::Around => 15.0,
+            Kind::Beside => 1.0,
+            Kind::Seed => 3.0,
+        }
+    }
+
+    /// The worth of the best open cell of a track, and its position.
+    fn best_cell(&self, track: &Track) -> Option<(f32, usize)> {
+        let real = self.real(track);
+        let gain = self.gain(track);
+        let mut best: Option<(f32, usize)> = None;
+        for (at, cell) in track.cells.iter().enumerate() {
+            if cell.open {
+                let worth = gain * self.predicted(track, cell, real);
+                if best.is_none_or(|(most, _)| worth > most) {
+                    best = Some((worth, at));
+                }
+            }
+        }
+        best
+    }
+
+    /// Chance that a tile beside a hit of a line is a hit too.
+    fn beside_rate(&self, block: u32) -> f32 {
+        const PRIOR_TILES: f32 = 100.0;
+        const PRIOR_RATE: f32 = 0.02;
+        let (mut tiles, mut hits) = (PRIOR_TILES, PRIOR_TILES * PRIOR_RATE);
+        for block in self.grid.around(block, 1) {
+            tiles += block.beside_tiles;
+            hits += block.beside_hits;
+        }
+        hits / tiles
+    }
+}
+
+impl Scan for Follow<'_> {
+    fn name(&self) -> &'static str {
+        "follow"
+    }
+
+    fn planned(&self) -> u64 {
+        self.grid.tiles()
+    }
+
+    fn window(&self) -> Option<u64> {
+        Some(self.settings.window)
+    }
+
+    fn first_sequence(&self) -> u64 {
+        self.first_sequence
+    }
+
+    /// Unit *n* is chosen by the outcomes of units up to *n − W*; where those leave nothing worth a
+    /// visit, by as many more, one at a time in sequence, as it takes.
+    fn next(&mut self) -> Next {
+        loop {
+            while self.applied + self.settings.window <= self.sequence {
+                let Some(outcome) = self.pending.pop_front() else {
+                    return Next::Waiting;
+                };
+                self.apply(&outcome);
+            }
+            if let Some((block, wanted, reason)) = self.choose() {
+                let sequence = self.sequence;
+                self.sequence += 1;
+                self.tiles_asked += wanted.count() as u64;
+                return Next::Unit(WorkUnit {
+                    sequence,
+                    block: self.grid.blocks[block as usize].coord,
+                    wanted,
+                    reason,
+                });
+            }
+            if self.applied == self.sequence {
+                return Next::Finished;
+            }
+            let Some(outcome) = self.pending.pop_front() else {
+                return Next::Waiting;
+            };
+            self.apply(&outcome);
+        }
+    }
+
+    fn learn(&mut self, outcome: &BlockOutcome) {
+        // Candidates are of no use here, and large.
+        self.pending.push_back(BlockOutcome {
+            candidates: Vec::new(),
+            low_contrast: Vec::new(),
+            ..outcome.clone()
+        });
+    }
+}

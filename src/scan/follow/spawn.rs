@@ -1,0 +1,654 @@
+//! Tracks that begin and end.
+
+use std::{collections::hash_map::Entry, f32::consts::TAU};
+
+use super::{
+    Follow,
+    lines::{LineModel, Tower},
+    random::Random,
+    track::{Cell, Kind, LINES, Track},
+};
+
+/// How far tracks look, in tiles.
+const THROUGH_REACH: f32 = 7.0;
+const AHEAD_REACH: f32 = 9.0;
+const FAR_REACH: f32 = 32.0;
+const AROUND_REACH: f32 = 14.0;
+/// Chance that a line that was lost goes on behind a hole, and that it does so anywhere near.
+const FAR_SHARE: f32 = 0.5;
+const AROUND_SHARE: f32 = 0.3;
+/// Evidence is cut off here: no chain makes its line more certain than the model is.
+const EVIDENCE_MAX: f32 = 1e4;
+/// A hit that is known already takes a track's line from this chance on.
+const KNOWN: f32 = 0.05;
+/// Chance that a drawn line passes a hit of another line by accident.
+const PASSES_HIT: f32 = 0.01;
+/// A line that may have been lost with less than this chance is not looked for.
+const LOST_MIN: f32 = 0.5;
+/// Lines drawn for a track, of which it keeps [`LINES`].
+const DRAWN: usize = 256;
+/// Sectors of direction, all around.
+const SECTORS: u32 = 24;
+
+/// What a new track begins with.
+struct Begin {
+    kind: Kind,
+    x: i64,
+    y: i64,
+    hits: u8,
+    level: u8,
+    evidence: f32,
+    share: f32,
+    starts: Vec<Tower>,
+}
+
+impl Follow<'_> {
+    /// Follows a track's line from a hit in one of its cells, to which it belongs with a chance of
+    /// `explained`; `likelier` is how much likelier the hit was for the line's sake.
+    pub(super) fn extend(&mut self, number: u32, x: i64, y: i64, explained: f32, likelier: f32) {
+        let Some(track) = self.track(number) else {
+            return;
+        };
+        let Some(cell) = track.cell_at(x, y).map(|at| track.cells[at].clone()) else {
+            return;
+        };
+        let arrivals: Vec<(Tower, Tower, f32)> = track.arrivals(&cell).collect();
+        if arrivals.is_empty() {
+            return;
+        }
+        let (from_x, from_y, kind, level) = (track.x, track.y, track.kind, track.level);
+        let hits = track.hits.saturating_add(1);
+        let evidence = (track.evidence * track.total * (1.0 + likelier)).min(EVIDENCE_MAX);
+        let mut random = Random::at(self.settings.seed, x, y, u64::from(number));
+        let drawn = resample(&arrivals, &mut random);
+        let (dx, dy) = ((x - from_x) as f32, (y - from_y) as f32);
+        // Where few lines arrived, their directions are few too; those between any points of the
+        // two tiles are added.
+        let fresh = match kind {
+            Kind::Through => 1.0,
+            _ if arrivals.len() < 12 => 0.5,
+            _ => 0.1,
+        };
+        let mut ahead = Vec::with_capacity(LINES);
+        let mut behind = Vec::with_capacity(LINES);
+        for (start, tower) in drawn {
+            let (start, tower) = if kind != Kind::Around && random.uniform() < fresh {
+                let start = Tower {
+                    x: random.uniform(),
+                    y: random.uniform(),
+                    ..start
+                };
+                let (to_x, to_y) = (dx + random.uniform(), dy + random.uniform());
+                let bearing = (to_y - start.y).atan2(to_x - start.x);
+                let tower = Tower {
+                    x: to_x,
+                    y: to_y,
+                    bearing,
+                };
+                (start, tower)
+            } else {
+                (start, tower)
+            };
+            let wobble = (1.5 * random.normal()).to_radians();
+            ahead.push(Tower {
+                x: (tower.x - dx + 0.15 * random.normal()).clamp(0.0, 0.999),
+                y: (tower.y - dy + 0.15 * random.normal()).clamp(0.0, 0.999),
+                bearing: tower.bearing + wobble,
+            });
+            let back = (start.y - tower.y).atan2(start.x - tower.x);
+            behind.push(Tower {
+                x: start.x.clamp(0.0, 0.999),
+                y: start.y.clamp(0.0, 0.999),
+                bearing: back + wobble,
+            });
+        }
+        let bearing = mean_bearing(&ahead);
+        if explained > 0.5 {
+            self.link(x, y, bearing);
+            if matches!(kind, Kind::Through) {
+                self.link(from_x, from_y, bearing);
+            }
+        }
+        let begin = Begin {
+            kind: Kind::Ahead,
+            x,
+            y,
+            hits,
+            level,
+            evidence,
+            share: explained,
+            starts: ahead,
+        };
+        if matches!(kind, Kind::Around | Kind::Far) {
+            // Towers may stand on the way from the lost end, which is looked for from here.
+            self.follow_from(Begin {
+                starts: behind_of(&begin.starts),
+                hits: 1,
+                ..begin_copy(&begin)
+            });
+        }
+        if kind == Kind::Through {
+            self.follow_from(Begin {
+                x: from_x,
+                y: from_y,
+                starts: behind,
+                ..begin_copy(&begin)
+            });
+        }
+        self.follow_from(begin);
+    }
+
+    /// Begins a track unless a line was followed from there in that direction already.
+    fn follow_from(&mut self, begin: Begin) {
+        let sector = sector_of(mean_bearing(&begin.starts));
+        let Some(hit) = self.hits.get_mut(&(begin.x, begin.y)) else {
+            return;
+        };
+        if hit.followed >> sector & 1 == 1 {
+            return;
+        }
+        for near in [sector + SECTORS - 1, sector, sector + 1] {
+            hit.followed |= 1 << (near % SECTORS);
+        }
+        self.begin(begin);
+    }
+
+    /// How much likelier a line becomes when a hit is seen on it.
+    pub(super) fn likelier(&self, rate: f32) -> f32 {
+        self.settings.recall / (rate + PASSES_HIT)
+    }
+
+    /// Looks around a lone hit for a line through it, with `parallel` a direction that is likelier.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a hit with all that is known of it"
+    )]
+    pub(super) fn look_through(
+        &mut self,
+        x: i64,
+        y: i64,
+        _block: u32,
+        evidence: f32,
+        share: f32,
+        level: u8,
+        parallel: Option<f32>,
+    ) {
+        let mut random = Random::at(self.settings.seed, x, y, 1 << 40);
+        let starts = (0..LINES)
+            .map(|line| {
+                // Evenly spread, since chance would leave holes.
+                let even = TAU * (line as f32 + random.uniform()) / LINES as f32;
+                let bearing = match parallel {
+                    Some(bearing) if line % 2 == 0 => {
+                        bearing + (6.0 * random.normal()).to_radians()
+                    }
+                    _ => even,
+                };
+                Tower {
+                    x: random.uniform(),
+                    y: random.uniform(),
+                    bearing,
+                }
+            })
+            .collect();
+        self.begin(Begin {
+            kind: Kind::Through,
+            x,
+            y,
+            hits: 1,
+            level,
+            evidence,
+            share,
+            starts,
+        });
+    }
+
+    /// Looks at the tiles beside a hit.
+    pub(super) fn look_beside(&mut self, x: i64, y: i64, block: u32, real: f32, level: u8) {
+        let cells: Vec<Cell> = (-1..=1)
+            .flat_map(|dy| (-1..=1).map(move |dx| (x + dx, y + dy)))
+            .filter(|&at| at != (x, y))
+            .filter_map(|(x, y)| {
+                let block = self.grid.block_of(x, y)?;
+                let of = &self.grid.blocks[block as usize];
+                let index = super::grid::index_of(x, y);
+                (of.area.contains(index) && !of.asked.contains(index)).then_some(Cell {
+                    x,
+                    y,
+                    block,
+                    lines: 0,
+                    weight: 0.0,
+                    open: true,
+                })
+            })
+            .collect();
+        if cells.is_empty() {
+            return;
+        }
+        self.insert(Track {
+            kind: Kind::Beside,
+            hits: 1,
+            level,
+            x,
+            y,
+            block,
+            // Real with the chance of the hit, whatever the rate.
+            evidence: EVIDENCE_MAX,
+            share: real,
+            begun_with: Vec::new(),
+            starts: Vec::new(),
+            towers: Vec::new(),
+            weights: vec![1.0],
+            total: 1.0,
+            cells,
+            met: 0,
+            out: 0,
+            succeeded: true,
+            version: 0,
+            total_drawn: 1.0,
+        });
+    }
+
+    /// Looks at a place that is known from elsewhere, and at the tiles beside it. Whether it lies in
+    /// the area.
+    pub(super) fn look_at_seed(&mut self, x: i64, y: i64) -> bool {
+        /// Chance of a tower in the very tile, and in each of those beside it.
+        const CHANCES: (f32, f32) = (0.5, 0.06);
+        let Some(block) = self.grid.block_of(x, y) else {
+            return false;
+        };
+        let inside = self.grid.blocks[block as usize]
+            .area
+            .contains(super::grid::index_of(x, y));
+        if !inside {
+            return false;
+        }
+        let mut cells = Vec::new();
+        let mut weights = Vec::new();
+        for (dx, dy) in (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dx, dy))) {
+            let (x, y) = (x + dx, y + dy);
+            let Some(block) = self.grid.block_of(x, y) else {
+                continue;
+            };
+            let of = &self.grid.blocks[block as usize];
+            let index = super::grid::index_of(x, y);
+            if of.area.contains(index) && !of.asked.contains(index) {
+                cells.push(Cell {
+                    x,
+                    y,
+                    block,
+                    lines: 1 << weights.len(),
+                    weight: 0.0,
+                    open: true,
+                });
+                weights.push(if (dx, dy) == (0, 0) {
+                    CHANCES.0
+                } else {
+                    CHANCES.1
+                });
+            }
+        }
+        if cells.is_empty() {
+            return true;
+        }
+        let mut track = Track {
+            kind: Kind::Seed,
+            hits: 1,
+            level: 0,
+            x,
+            y,
+            block,
+            evidence: EVIDENCE_MAX,
+            share: 1.0,
+            begun_with: Vec::new(),
+            starts: Vec::new(),
+            towers: Vec::new(),
+            weights,
+            total: 1.0,
+            total_drawn: 1.0,
+            cells,
+            met: 0,
+            out: 0,
+            succeeded: true,
+            version: 0,
+        };
+        track.settle();
+        let number = self.insert(track);
+        self.enqueue(number);
+        true
+    }
+
+    /// What comes after a track that has little left: a line is looked for behind a hole, then
+    /// around.
+    pub(super) fn succeed(&mut self, number: u32) {
+        let Some(track) = self.tracks[number as usize].as_deref_mut() else {
+            return;
+        };
+        track.succeeded = true;
+        let lost = 1.0 - track.chance_met();
+        if lost < LOST_MIN {
+            return;
+        }
+        let (kind, share) = match track.kind {
+            Kind::Ahead if track.hits >= 2 => (Kind::Far, FAR_SHARE),
+            Kind::Far => (Kind::Around, AROUND_SHARE),
+            _ => return,
+        };
+        let begin = Begin {
+            kind,
+            x: track.x,
+            y: track.y,
+            hits: track.hits,
+            level: track.level,
+            evidence: track.evidence,
+            share: share * lost * track.share,
+            starts: track.starts.clone(),
+        };
+        self.begin(begin);
+    }
+
+    /// Draws the lines of a new track, and holds them against what is known already.
+    fn begin(&mut self, begin: Begin) {
+        let Some(block) = self.grid.block_of(begin.x, begin.y) else {
+            return;
+        };
+        let track = Track {
+            kind: begin.kind,
+            hits: begin.hits,
+            level: begin.level,
+            x: begin.x,
+            y: begin.y,
+            block,
+            evidence: begin.evidence,
+            share: begin.share,
+            weights: Vec::new(),
+            begun_with: begin.starts.clone(),
+            starts: begin.starts,
+            cells: Vec::new(),
+            met: 0,
+            total: 1.0,
+            out: 0,
+            succeeded: false,
+            version: 0,
+            total_drawn: 1.0,
+            towers: Vec::new(),
+        };
+        self.draw(track);
+    }
+
+    /// Draws the lines of a track anew, since most of them were refuted. What is left of it is the
+    /// same track under another number.
+    pub(super) fn renew(&mut self, number: u32) {
+        let Some(track) = self.tracks[number as usize].as_deref() else {
+            return;
+        };
+        let begin = Begin {
+            kind: track.kind,
+            x: track.x,
+            y: track.y,
+            hits: track.hits,
+            level: track.level,
+            evidence: track.evidence,
+            share: track.share,
+            starts: track.begun_with.clone(),
+        };
+        self.close(number);
+        self.begin(begin);
+    }
+
+    fn draw(&mut self, mut track: Track) {
+        let number = self.tracks.len() as u32;
+        let mut random = Random::at(self.settings.seed, track.x, track.y, u64::from(number) << 8);
+        self.draw_lines(&mut track, &mut random);
+        let known = self.place(&mut track);
+        track.settle();
+        track.total_drawn = track.total;
+        let number = self.insert(track);
+        for (x, y) in known {
+            self.meet(number, x, y);
+        }
+        self.enqueue(number);
+    }
+
+    /// Draws more lines than a track has, and keeps some in proportion to how well they agree with
+    /// the misses that are known.
+    fn draw_lines(&self, track: &mut Track, random: &mut Random) {
+        let model = LineModel::at(track.y as u32, self.grid.zoom());
+        let mut towers: Vec<Tower> = Vec::new();
+        let mut lines: Vec<(Tower, std::ops::Range<usize>, f32)> = Vec::with_capacity(DRAWN);
+        for draw in 0..DRAWN {
+            let mut start = track.starts[draw % track.starts.len()];
+            if draw >= track.starts.len() {
+                start.x = (start.x + 0.1 * random.normal()).clamp(0.0, 0.999);
+                start.y = (start.y + 0.1 * random.normal()).clamp(0.0, 0.999);
+                start.bearing += (2.0 * random.normal()).to_radians();
+            }
+            let first = towers.len();
+            match track.kind {
+                Kind::Through => {
+                    let bent = (3.0 * random.normal()).to_radians();
+                    // Some lines end here.
+                    if random.uniform() < 0.9 {
+                        model.onward(start, THROUGH_REACH, random, &mut towers);
+                    }
+                    let mut back = start.reversed();
+                    back.bearing += bent;
+                    model.onward(back, THROUGH_REACH, random, &mut towers);
+                }
+                Kind::Ahead => model.onward(start, AHEAD_REACH, random, &mut towers),
+                Kind::Far => model.beyond_gap(start, FAR_REACH, random, &mut towers),
+                Kind::Around => model.around(start, AROUND_REACH, random, &mut towers),
+                Kind::Between | Kind::Beside | Kind::Seed => {}
+            }
+            let missed = towers[first..]
+                .iter()
+                .filter(|tower| {
+                    let x = track.x + tower.x.floor() as i64;
+                    let y = track.y + tower.y.floor() as i64;
+                    self.grid.was_miss(x, y)
+                })
+                .count();
+            let weight = (1.0 - self.settings.recall).powi(missed as i32);
+            lines.push((start, first..towers.len(), weight));
+        }
+        let sum: f32 = lines.iter().map(|(_, _, weight)| weight).sum();
+        let step = sum / LINES as f32;
+        let mut pointer = step * random.uniform();
+        let (mut at, mut reached) = (0, lines[0].2);
+        let mut starts = Vec::with_capacity(LINES);
+        track.towers.clear();
+        for line in 0..LINES {
+            while reached < pointer && at + 1 < lines.len() {
+                at += 1;
+                reached += lines[at].2;
+            }
+            pointer += step;
+            let (start, range, _) = &lines[at];
+            starts.push(*start);
+            track.towers.extend(
+                towers[range.clone()]
+                    .iter()
+                    .map(|&tower| (line as u8, tower)),
+            );
+        }
+        track.starts = starts;
+        // Their mean is the chance of the misses, if the line exists.
+        track.weights = vec![sum / DRAWN as f32 / LINES as f32; LINES];
+    }
+
+    /// Sorts a track's towers into cells; those answered already change the weights. Returns the
+    /// tiles with hits among them.
+    fn place(&self, track: &mut Track) -> Vec<(i64, i64)> {
+        let mut at: Vec<(i64, i64, u8)> = track
+            .towers
+            .iter()
+            .map(|&(line, tower)| {
+                let x = track.x + tower.x.floor() as i64;
+                let y = track.y + tower.y.floor() as i64;
+                (y, x, line)
+            })
+            .collect();
+        at.sort_unstable();
+        let mut known = Vec::new();
+        for group in at.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            let (y, x, _) = group[0];
+            if (x, y) == (track.x, track.y) {
+                continue;
+            }
+            let lines = group
+                .iter()
+                .fold(0u128, |bits, &(_, _, line)| bits | 1 << line);
+            let Some(block) = self.grid.block_of(x, y) else {
+                continue;
+            };
+            let of = &self.grid.blocks[block as usize];
+            let index = super::grid::index_of(x, y);
+            if !of.area.contains(index) {
+                continue;
+            }
+            if of.answered.contains(index) && !of.hits.contains(index) {
+                // The weights tell of it.
+                continue;
+            }
+            if of.hits.contains(index) {
+                let rate = self.grid.rate(block, 0.0);
+                track.meet(lines, self.likelier(rate));
+                known.push((x, y));
+            }
+            track.cells.push(Cell {
+                x,
+                y,
+                block,
+                lines,
+                weight: 0.0,
+                open: !of.asked.contains(index),
+            });
+        }
+        known
+    }
+
+    /// A new track's line may pass a hit that is known already.
+    fn meet(&mut self, number: u32, x: i64, y: i64) {
+        let Some(track) = self.track(number) else {
+            return;
+        };
+        let Some(at) = track.cell_at(x, y) else {
+            return;
+        };
+        let expected = self.predicted(track, &track.cells[at], self.real(track));
+        let rate = self.grid.rate(track.cells[at].block, 0.0);
+        let explained = expected / (expected + rate);
+        let bearing = (track.cells[at].y - track.y) as f32;
+        let bearing = bearing.atan2((track.cells[at].x - track.x) as f32);
+        let sector = sector_of(bearing);
+        let passed = self.hits.get(&(x, y)).is_some_and(|hit| {
+            (hit.followed >> sector | hit.followed >> ((sector + SECTORS / 2) % SECTORS)) & 1 == 1
+                || hit.linked
+        });
+        if !passed && expected >= KNOWN && explained > 0.5 {
+            self.extend(number, x, y, explained, expected / rate);
+            self.pass(number, x, y, explained);
+        }
+        if let Some(track) = self.tracks[number as usize].as_deref_mut()
+            && let Some(at) = track.cell_at(x, y)
+        {
+            track.cells.swap_remove(at);
+        }
+    }
+
+    fn insert(&mut self, track: Track) -> u32 {
+        let number = self.tracks.len() as u32;
+        let mut track = Box::new(track);
+        let mut last = u32::MAX;
+        for cell in &track.cells {
+            let of = &self.grid.blocks[cell.block as usize];
+            if of.answered.contains(super::grid::index_of(cell.x, cell.y)) {
+                continue;
+            }
+            self.claims
+                .entry((cell.x, cell.y))
+                .or_default()
+                .push(number);
+            track.out += u16::from(!cell.open);
+            if cell.block != last {
+                last = cell.block;
+                let tracks = &mut self.grid.blocks[cell.block as usize].tracks;
+                if tracks.last() != Some(&number) {
+                    tracks.push(number);
+                }
+            }
+        }
+        let enqueue = track.kind == Kind::Beside;
+        self.tracks.push(Some(track));
+        if enqueue {
+            self.enqueue(number);
+        }
+        number
+    }
+
+    /// Forgets a track.
+    pub(super) fn close(&mut self, number: u32) {
+        let Some(track) = self.tracks[number as usize].take() else {
+            return;
+        };
+        for cell in &track.cells {
+            self.unclaim(number, cell.x, cell.y);
+        }
+    }
+
+    /// Takes back a track's claim on a tile, if there is one.
+    pub(super) fn unclaim(&mut self, number: u32, x: i64, y: i64) -> bool {
+        let Entry::Occupied(mut claims) = self.claims.entry((x, y)) else {
+            return false;
+        };
+        let before = claims.get().len();
+        claims.get_mut().retain(|&other| other != number);
+        let claimed = claims.get().len() < before;
+        if claims.get().is_empty() {
+            claims.remove();
+        }
+        claimed
+    }
+}
+
+fn begin_copy(begin: &Begin) -> Begin {
+    Begin {
+        starts: Vec::new(),
+        ..*begin
+    }
+}
+
+fn behind_of(starts: &[Tower]) -> Vec<Tower> {
+    starts.iter().map(|start| start.reversed()).collect()
+}
+
+/// Draws as many lines as a track has, each in proportion to its weight (systematic resampling).
+fn resample(arrivals: &[(Tower, Tower, f32)], random: &mut Random) -> Vec<(Tower, Tower)> {
+    let total: f32 = arrivals.iter().map(|&(_, _, weight)| weight).sum();
+    let step = total / LINES as f32;
+    let mut pointer = step * random.uniform();
+    let (mut at, mut reached) = (0, arrivals[0].2);
+    (0..LINES)
+        .map(|_| {
+            while reached < pointer && at + 1 < arrivals.len() {
+                at += 1;
+                reached += arrivals[at].2;
+            }
+            pointer += step;
+            (arrivals[at].0, arrivals[at].1)
+        })
+        .collect()
+}
+
+fn mean_bearing(towers: &[Tower]) -> f32 {
+    let (mut x, mut y) = (0.0, 0.0);
+    for tower in towers {
+        x += tower.bearing.cos();
+        y += tower.bearing.sin();
+    }
+    y.atan2(x)
+}
+
+fn sector_of(bearing: f32) -> u32 {
+    (bearing.rem_euclid(TAU) / TAU * SECTORS as f32) as u32 % SECTORS
+}

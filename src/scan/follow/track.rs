@@ -1,0 +1,148 @@
+//! A track: where a line may go on from a hit, as drawn lines with weights.
+//!
+//! A particle filter (Gordon, Salmond and Smith 1993, doi:10.1049/ip-f-2.1993.0015): each of 128
+//! drawn lines puts towers into tiles. A miss in a tile takes weight from the lines that have a
+//! tower there; a hit leaves those lines alone, from which the next track is drawn. Whether the
+//! track exists at all is tracked beside it, as in integrated probabilistic data association
+//! (Mušicki, Evans and Stankovic 1994, doi:10.1109/9.293185).
+
+use super::lines::Tower;
+
+/// Lines drawn for a track: as many as bits in [`Cell::lines`].
+pub(super) const LINES: usize = 128;
+
+/// What a track looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A line of unknown direction through a lone hit.
+    Through,
+    /// The next towers of a line.
+    Ahead,
+    /// Towers of a line that was followed past them.
+    Between,
+    /// The line behind a hole.
+    Far,
+    /// Any line near the place where one was lost.
+    Around,
+    /// Towers in the tiles beside a hit.
+    Beside,
+    /// Towers at places that are known from elsewhere.
+    Seed,
+}
+
+impl Kind {
+    pub(super) const COUNT: usize = 7;
+}
+
+/// A tile in which a track expects towers.
+#[derive(Clone, Debug)]
+pub(super) struct Cell {
+    pub(super) x: i64,
+    pub(super) y: i64,
+    pub(super) block: u32,
+    /// The lines with a tower here, one bit each.
+    pub(super) lines: u128,
+    /// Weight of those lines.
+    pub(super) weight: f32,
+    /// Not asked for yet.
+    pub(super) open: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Track {
+    pub(super) kind: Kind,
+    /// Hits of the line so far, at least 1.
+    pub(super) hits: u8,
+    /// Level of the net that found the line.
+    pub(super) level: u8,
+    /// The tile it starts from.
+    pub(super) x: i64,
+    pub(super) y: i64,
+    pub(super) block: u32,
+    /// Odds that the line exists, times the rate of false positives there.
+    pub(super) evidence: f32,
+    /// Chance that it is still to be found, if it exists.
+    pub(super) share: f32,
+    /// What the starts were drawn from.
+    pub(super) begun_with: Vec<Tower>,
+    /// The start of each line; towers are in the same coordinates, tiles from this one's corner.
+    pub(super) starts: Vec<Tower>,
+    pub(super) towers: Vec<(u8, Tower)>,
+    pub(super) weights: Vec<f32>,
+    /// Sum of the weights: the chance of the answers so far, if the line exists.
+    pub(super) total: f32,
+    /// The same when they were drawn.
+    pub(super) total_drawn: f32,
+    pub(super) cells: Vec<Cell>,
+    /// The lines that pass a hit: where the line goes on is known.
+    pub(super) met: u128,
+    /// Tiles asked for and not answered.
+    pub(super) out: u16,
+    /// Whether what comes after it was made.
+    pub(super) succeeded: bool,
+    /// Counted up by each change, so that old entries of the queue are known.
+    pub(super) version: u32,
+}
+
+impl Track {
+    /// Chance that a tile holds a tower, if the line exists and is not found yet.
+    pub(super) fn chance(&self, cell: &Cell) -> f32 {
+        cell.weight / self.total.max(f32::MIN_POSITIVE)
+    }
+
+    pub(super) fn cell_at(&self, x: i64, y: i64) -> Option<usize> {
+        self.cells
+            .iter()
+            .position(|cell| cell.x == x && cell.y == y)
+    }
+
+    /// Multiplies the weights of the lines in `bits`.
+    pub(super) fn reweigh(&mut self, bits: u128, factor: f32) {
+        for line in ones(bits) {
+            self.weights[line] *= factor;
+        }
+    }
+
+    /// Takes note of a hit in a tile: `likelier` is how much likelier it is on this line than not.
+    pub(super) fn meet(&mut self, bits: u128, likelier: f32) {
+        self.reweigh(bits, likelier);
+        self.met |= bits;
+    }
+
+    /// Chance that the line passes a hit.
+    pub(super) fn chance_met(&self) -> f32 {
+        let met: f32 = ones(self.met).map(|line| self.weights[line]).sum();
+        met / self.total.max(f32::MIN_POSITIVE)
+    }
+
+    /// Sums the weights again.
+    pub(super) fn settle(&mut self) {
+        self.total = self.weights.iter().sum();
+        for cell in &mut self.cells {
+            cell.weight = ones(cell.lines).map(|line| self.weights[line]).sum();
+        }
+        self.version += 1;
+    }
+
+    /// The lines that arrive in a tile, each with its start, its tower there and its weight.
+    pub(super) fn arrivals(&self, cell: &Cell) -> impl Iterator<Item = (Tower, Tower, f32)> + '_ {
+        let (x, y) = ((cell.x - self.x) as f32, (cell.y - self.y) as f32);
+        self.towers
+            .iter()
+            .filter(move |(_, tower)| tower.x.floor() == x && tower.y.floor() == y)
+            .map(|&(line, tower)| {
+                let line = usize::from(line);
+                (self.starts[line], tower, self.weights[line])
+            })
+    }
+}
+
+/// The positions of the ones.
+fn ones(bits: u128) -> impl Iterator<Item = usize> {
+    std::iter::successors((bits != 0).then_some(bits), |bits| {
+        let rest = bits & (bits - 1);
+        (rest != 0).then_some(rest)
+    })
+    .map(|bits| bits.trailing_zeros() as usize)
+}

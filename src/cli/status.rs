@@ -1,11 +1,12 @@
 //! `hvmap status`: how far a run is.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
-use super::{CliError, ledger_trouble, run::Report};
+use super::{CliError, ledger_trouble, run::Report, terminal::grouped};
 use crate::{
     detections::{Detections, count_towers},
     ledger::LedgerReader,
+    tiles::VisitReason,
 };
 
 /// Say how far a run is, also while it is running
@@ -57,6 +58,28 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
             println!("scan: {}, {}", settings.scan, settings.engine);
         }
         print!("{}", report.table());
+        for (reason, tiles) in visits(&ledger)? {
+            println!(
+                "  looked at for {:<14}{:>14}",
+                reason.name(),
+                grouped(tiles)
+            );
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tiles looked at for each reason; none where everything was to be looked at.
+fn visits(ledger: &LedgerReader) -> Result<BTreeMap<VisitReason, u64>, CliError> {
+    let mut tiles: BTreeMap<VisitReason, u64> = BTreeMap::new();
+    for (reason, _, mask) in ledger.visits()? {
+        *tiles.entry(reason).or_default() += mask.count() as u64;
+    }
+    if tiles
+        .keys()
+        .all(|&reason| reason == VisitReason::Everything)
+    {
+        tiles.clear();
+    }
+    Ok(tiles)
 }

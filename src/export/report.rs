@@ -23,7 +23,7 @@ use super::{
 use crate::{
     detections::{Comparison, Detection},
     ledger::LedgerError,
-    tiles::{TILE_SIZE_PX, TileCoord, TileState, mercator},
+    tiles::{TILE_SIZE_PX, TileCoord, TileState, VisitReason, mercator},
 };
 
 /// Pixels of the map along its longer side, at most.
@@ -39,6 +39,16 @@ const BARS: usize = 40;
 
 /// The colours of the map, told apart without colour vision by their lightness.
 const SCORED: [u8; 3] = [120, 178, 215];
+/// Colours of the reasons in the order of [`VisitReason::ALL`], told apart by colour-blind people too
+/// (Okabe and Ito 2008, <https://jfly.uni-koeln.de/color/>).
+const REASONS: [[u8; 3]; VisitReason::ALL.len()] = [
+    SCORED,
+    [0x56, 0xb4, 0xe9],
+    [0x00, 0x9e, 0x73],
+    [0xf0, 0xe4, 0x42],
+    [0xe6, 0x9f, 0x00],
+    [0xcc, 0x79, 0xa7],
+];
 const NO_IMAGERY: [u8; 3] = [200, 195, 185];
 const FAILED: [u8; 3] = [150, 45, 30];
 const BACKGROUND: [u8; 3] = [247, 246, 243];
@@ -119,6 +129,9 @@ struct Map {
     tiles_per_px: u32,
     /// Of each pixel the tiles that were scored or blank, without imagery, and failed.
     counts: Vec<[u32; 3]>,
+    /// Of each pixel the tiles visited for each reason, in the order of [`VisitReason::ALL`]; empty
+    /// where everything was to be visited.
+    reasons: Vec<[u32; VisitReason::ALL.len()]>,
     zoom: u8,
     /// Added to `x` so that an area across the antimeridian is in one piece.
     shift: u32,
@@ -172,6 +185,7 @@ impl Map {
             height,
             tiles_per_px,
             counts: vec![[0; 3]; (width * height) as usize],
+            reasons: Vec::new(),
             zoom,
             shift,
         };
@@ -187,6 +201,20 @@ impl Map {
             };
             map.counts[(y * width + x) as usize][kind] += 1;
         })?;
+        let visits = request.detections().ledger().visits()?;
+        if visits
+            .iter()
+            .any(|&(reason, ..)| reason != VisitReason::Everything)
+        {
+            map.reasons = vec![[0; VisitReason::ALL.len()]; (width * height) as usize];
+            for (reason, block, mask) in visits {
+                for tile in mask.iter().map(|index| block.tile(index)) {
+                    let x = ((tile.x + shift) % side - west) / tiles_per_px;
+                    let y = (tile.y - north) / tiles_per_px;
+                    map.reasons[(y * width + x) as usize][reason as usize] += 1;
+                }
+            }
+        }
         Ok(map)
     }
 
@@ -225,6 +253,38 @@ impl Map {
         }
     }
 
+    /// The colour of the reason for which most tiles of a pixel were visited.
+    fn colour_of_reason(&self, x: u32, y: u32) -> [u8; 3] {
+        self.reasons
+            .get((y * self.width + x) as usize)
+            .and_then(|tiles| (0..tiles.len()).max_by_key(|&reason| tiles[reason]))
+            .map_or(SCORED, |reason| REASONS[reason])
+    }
+
+    /// What the colours of the reasons mean, with their tiles.
+    fn key_of_reasons(&self) -> String {
+        let mut key = String::new();
+        for (reason, [red, green, blue]) in VisitReason::ALL.into_iter().zip(REASONS) {
+            let tiles: u64 = self
+                .reasons
+                .iter()
+                .map(|tiles| u64::from(tiles[reason as usize]))
+                .sum();
+            if tiles > 0 {
+                put(
+                    &mut key,
+                    format_args!(
+                        "<span style=\"background:#{red:02x}{green:02x}{blue:02x}\"></span>{} \
+                         ({} tiles)",
+                        reason.name(),
+                        grouped(tiles)
+                    ),
+                );
+            }
+        }
+        key
+    }
+
     fn png(&self) -> Result<Vec<u8>, ExportError> {
         let full = (self.tiles_per_px * self.tiles_per_px) as f32;
         let picture = RgbaImage::from_fn(self.width, self.height, |x, y| {
@@ -234,7 +294,7 @@ impl Map {
                 // A failure shows wherever there is one.
                 [.., failed] if failed > 0 => FAILED,
                 [scored, missing, _] if missing > scored => NO_IMAGERY,
-                _ => SCORED,
+                _ => self.colour_of_reason(x, y),
             };
             // A net of single tiles must still be seen when many tiles share a pixel.
             let share = if sum == 0 {
@@ -287,20 +347,26 @@ impl Map {
             false => "<span style=\"background:#5b2a86\"></span>the area",
         };
         let colour = |[r, g, b]: [u8; 3]| format!("#{r:02x}{g:02x}{b:02x}");
+        let looked_at = match self.reasons.is_empty() {
+            true => format!(
+                "<span style=\"background:{}\"></span>looked at",
+                colour(SCORED)
+            ),
+            false => format!("looked at: {} ", self.key_of_reasons()),
+        };
         Ok(format!(
             "<h2>Where it looked, and what it found</h2>\
              <div class=map style=\"width:{shown}px\"><img alt=\"map of tile states\" src=\"data:image/png;base64,{}\">\
              <svg viewBox=\"0 0 {width} {height}\" preserveAspectRatio=none fill=none stroke=#111 \
              stroke-width={:.3} stroke-linejoin=round>{svg}\
              <path stroke=#b3470a stroke-width={:.3} stroke-linecap=round d=\"{dots}\"/></svg></div>\
-             <p class=key><span style=\"background:{}\"></span>looked at<span style=\"background:{}\"></span>no imagery\
+             <p class=key>{looked_at}<span style=\"background:{}\"></span>no imagery\
              <span style=\"background:{}\"></span>failed<span style=\"background:{}\"></span>not looked at\
              {area}<span style=\"background:#111\"></span>probable line<span style=\"background:#b3470a\"></span>lonely hint. \
              A pixel is {} × {} tiles.</p>\n",
             BASE64.encode(self.png()?),
             1.6 * unit,
             4.0 * unit,
-            colour(SCORED),
             colour(NO_IMAGERY),
             colour(FAILED),
             colour(BACKGROUND),

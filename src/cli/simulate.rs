@@ -223,11 +223,15 @@ fn scan(
 /// A manifest that says what the detector is in place of a model.
 fn manifest(args: &Args, errors: &DetectorErrors, area: &Area, cover: &Cover) -> Manifest {
     let detector = format!(
-        "simulated, recall {:.4}, false-positive rate {}{}, {} of the area missing, seed {}",
+        "simulated, recall {:.4}, false-positive rate {}{}{}, seed {}",
         errors.recall,
         errors.false_positive_rate,
         if errors.clustered { " in clusters" } else { "" },
-        errors.missing,
+        if errors.missing > 0.0 {
+            format!(", {} of the area missing", errors.missing)
+        } else {
+            String::new()
+        },
         errors.seed
     );
     Manifest {

@@ -3,13 +3,13 @@
 //! In: a cover, and outcomes in the order of their units. Out: units of the tiles that are most
 //! likely to hold a tower, or to lead to many. Never: a tile twice, a tile outside of the area.
 //!
-//! Every hit starts *tracks*: drawn lines that say where the next tower may stand ([`track`],
-//! [`lines`]). All tracks compete in one queue, ordered by the towers that a tile is expected to
+//! Every hit starts *tracks*: drawn lines that say where the next tower may stand (`track`,
+//! `lines`). All tracks compete in one queue, ordered by the towers that a tile is expected to
 //! lead to, as search theory has it for a target that does not move (Koopman 1980, *Search and
 //! Screening*; Stone 1975, *Theory of Optimal Search*), each prediction corrected by how often its
-//! like came true ([`calibration`]). Where hits do not line up, the rate of false positives is
-//! estimated as higher ([`grid`]), and what starts from a lone hit there is believed less. The
-//! [`net`] is laid where the queue has little left. The scan ends when no tile is worth
+//! like came true (`calibration`). Where hits do not line up, the rate of false positives is
+//! estimated as higher (`grid`), and what starts from a lone hit there is believed less. The
+//! `net` is laid where the queue has little left. The scan ends when no tile is worth
 //! [`FollowSettings::stop`] towers.
 
 mod calibration;

@@ -35,7 +35,7 @@ pub struct ScanArgs {
     /// A guided scan ends when no tile is expected to lead to this many towers [default: 0.007]
     ///
     /// Half of it looks at some more tiles for some more towers. See docs/GUIDED-SCAN.md.
-    #[arg(long, value_name = "TOWERS", value_parser = stop)]
+    #[arg(long, value_name = "TOWERS", value_parser = fraction)]
     pub scan_stop: Option<f32>,
 
     /// The most tiles that a guided scan looks at
@@ -54,7 +54,7 @@ pub struct ScanArgs {
     pub osm_lines: bool,
 
     /// What a guided scan believes of the detector: the chance that it sees a tower [default: 0.9]
-    #[arg(long, value_name = "R", value_parser = recall)]
+    #[arg(long, value_name = "R", value_parser = fraction)]
     pub scan_recall: Option<f32>,
 }
 
@@ -180,16 +180,9 @@ fn digest(seeds: &[TileCoord]) -> String {
     format!("{:016x}", xxh3_64(&bytes))
 }
 
-fn stop(text: &str) -> Result<f32, String> {
+fn fraction(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(value) if value > 0.0 && value < 1.0 => Ok(value),
         _ => Err("a number above 0 and below 1".to_owned()),
-    }
-}
-
-fn recall(text: &str) -> Result<f32, String> {
-    match text.parse::<f32>() {
-        Ok(value) if value > 0.0 && value < 1.0 => Ok(value),
-        _ => Err("a chance above 0 and below 1".to_owned()),
     }
 }

@@ -15,10 +15,9 @@ pub(super) struct Calibration {
 }
 
 #[derive(Clone, Default)]
-pub(super) struct Bin {
-    pub(super) tiles: u64,
-    pub(super) predicted: f32,
-    pub(super) seen: f32,
+struct Bin {
+    predicted: f32,
+    seen: f32,
 }
 
 impl Calibration {
@@ -43,7 +42,6 @@ impl Calibration {
     /// Counts an answered tile in which a hit was predicted.
     pub(super) fn count(&mut self, kind: Kind, hits: u8, chance: f32, hit: bool) {
         let bin = &mut self.bins[Self::index(kind, hits, chance)];
-        bin.tiles += 1;
         bin.predicted += chance;
         bin.seen += f32::from(hit);
     }

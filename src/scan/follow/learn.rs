@@ -156,7 +156,7 @@ impl Follow<'_> {
         let own = f32::from(counted);
         let lone_odds = lone_evidence / self.grid.rate(block, own);
         if lone > 0.3 {
-            self.look_through(x, y, block, lone_evidence, lone, level, parallel);
+            self.look_through(x, y, lone_evidence, lone, level, parallel);
         }
         let real = best.max(lone * lone_odds / (1.0 + lone_odds));
         self.look_beside(x, y, block, real, level);

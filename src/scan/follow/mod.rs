@@ -142,13 +142,11 @@ impl<'a> Follow<'a> {
         }
     }
 
-    /// Looks first at places where towers are known or likely from elsewhere, and beside them. Those
-    /// outside of the area are left out; the number of the others is given.
-    pub fn seed(&mut self, tiles: impl IntoIterator<Item = TileCoord>) -> u64 {
-        tiles
-            .into_iter()
-            .filter(|tile| self.look_at_seed(i64::from(tile.x), i64::from(tile.y)))
-            .count() as u64
+    /// Looks first at places where towers are known or likely from elsewhere, and beside them.
+    pub fn seed(&mut self, tiles: impl IntoIterator<Item = TileCoord>) {
+        for tile in tiles {
+            self.look_at_seed(i64::from(tile.x), i64::from(tile.y));
+        }
     }
 
     /// Takes in what an earlier scan of the area saw, before the first unit: those tiles are not
@@ -283,11 +281,14 @@ impl Scan for Follow<'_> {
     }
 
     fn learn(&mut self, outcome: &BlockOutcome) {
-        // Candidates are of no use here, and large.
         self.pending.push_back(BlockOutcome {
+            sequence: outcome.sequence,
+            block: outcome.block,
+            wanted: outcome.wanted.clone(),
+            tiles: outcome.tiles.clone(),
+            // Of no use here, and large.
             candidates: Vec::new(),
             low_contrast: Vec::new(),
-            ..outcome.clone()
         });
     }
 }

@@ -144,8 +144,8 @@ impl Net {
         self.best.drain(..few);
     }
 
-    /// Takes the piece that was next; it may hold no tile.
-    /// At most `tiles_max` tiles of it; the others stay the block's next.
+    /// Takes at most `tiles_max` tiles of the piece that was next, which may hold none; the others
+    /// stay the block's next.
     pub(super) fn lay(&mut self, grid: &mut Grid<'_>, tiles_max: usize) -> Option<(u32, TileMask)> {
         let (block, level) = match self.base.pop() {
             Some(block) => (block, 0),

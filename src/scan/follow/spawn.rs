@@ -18,7 +18,7 @@ const AROUND_REACH: f32 = 14.0;
 const FAR_SHARE: f32 = 0.5;
 const AROUND_SHARE: f32 = 0.3;
 /// Evidence is cut off here: no chain makes its line more certain than the model is.
-const EVIDENCE_MAX: f32 = 1e4;
+pub(super) const EVIDENCE_MAX: f32 = 1e4;
 /// A hit that is known already takes a track's line from this chance on.
 const KNOWN: f32 = 0.05;
 /// Chance that a drawn line passes a hit of another line by accident.
@@ -60,7 +60,7 @@ impl Follow<'_> {
         let hits = track.hits.saturating_add(1);
         let evidence = (track.evidence * track.total * (1.0 + likelier)).min(EVIDENCE_MAX);
         let mut random = Random::at(self.settings.seed, x, y, u64::from(number));
-        let drawn = resample(&arrivals, &mut random);
+        let drawn = resample(arrivals.iter().map(|&(_, _, weight)| weight), &mut random);
         let (dx, dy) = ((x - from_x) as f32, (y - from_y) as f32);
         // Where few lines arrived, their directions are few too; those between any points of the
         // two tiles are added.
@@ -71,7 +71,7 @@ impl Follow<'_> {
         };
         let mut ahead = Vec::with_capacity(LINES);
         let mut behind = Vec::with_capacity(LINES);
-        for (start, tower) in drawn {
+        for (start, tower, _) in drawn.into_iter().map(|at| arrivals[at]) {
             let (start, tower) = if kind != Kind::Around && random.uniform() < fresh {
                 let start = Tower {
                     x: random.uniform(),
@@ -159,15 +159,10 @@ impl Follow<'_> {
     }
 
     /// Looks around a lone hit for a line through it, with `parallel` a direction that is likelier.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a hit with all that is known of it"
-    )]
     pub(super) fn look_through(
         &mut self,
         x: i64,
         y: i64,
-        _block: u32,
         evidence: f32,
         share: f32,
         level: u8,
@@ -205,9 +200,39 @@ impl Follow<'_> {
 
     /// Looks at the tiles beside a hit.
     pub(super) fn look_beside(&mut self, x: i64, y: i64, block: u32, real: f32, level: u8) {
-        let cells: Vec<Cell> = (-1..=1)
+        let mut cells = self.unasked_around(x, y);
+        cells.retain(|cell| (cell.x, cell.y) != (x, y));
+        // Real with the chance of the hit, whatever the rate.
+        let track = Track::of_tiles(Kind::Beside, (x, y, block), level, real, vec![1.0], cells);
+        self.insert_if_open(track);
+    }
+
+    /// Looks at a place that is known from elsewhere, and at the tiles beside it.
+    pub(super) fn look_at_seed(&mut self, x: i64, y: i64) {
+        /// Chance of a tower in the very tile, and in each of those beside it.
+        const CHANCES: (f32, f32) = (0.5, 0.06);
+        let Some(block) = self.grid.block_of(x, y) else {
+            return;
+        };
+        let mut cells = self.unasked_around(x, y);
+        let mut weights = Vec::with_capacity(cells.len());
+        for cell in &mut cells {
+            cell.lines = 1 << weights.len();
+            weights.push(if (cell.x, cell.y) == (x, y) {
+                CHANCES.0
+            } else {
+                CHANCES.1
+            });
+        }
+        let mut track = Track::of_tiles(Kind::Seed, (x, y, block), 0, 1.0, weights, cells);
+        track.settle();
+        self.insert_if_open(track);
+    }
+
+    /// The tile and its eight neighbours, of those in the area that were not asked for yet.
+    fn unasked_around(&self, x: i64, y: i64) -> Vec<Cell> {
+        (-1..=1)
             .flat_map(|dy| (-1..=1).map(move |dx| (x + dx, y + dy)))
-            .filter(|&at| at != (x, y))
             .filter_map(|(x, y)| {
                 let block = self.grid.block_of(x, y)?;
                 let of = &self.grid.blocks[block as usize];
@@ -221,101 +246,14 @@ impl Follow<'_> {
                     open: true,
                 })
             })
-            .collect();
-        if cells.is_empty() {
-            return;
-        }
-        self.insert(Track {
-            kind: Kind::Beside,
-            hits: 1,
-            level,
-            x,
-            y,
-            block,
-            // Real with the chance of the hit, whatever the rate.
-            evidence: EVIDENCE_MAX,
-            share: real,
-            begun_with: Vec::new(),
-            starts: Vec::new(),
-            towers: Vec::new(),
-            weights: vec![1.0],
-            total: 1.0,
-            cells,
-            met: 0,
-            out: 0,
-            succeeded: true,
-            version: 0,
-            total_drawn: 1.0,
-        });
+            .collect()
     }
 
-    /// Looks at a place that is known from elsewhere, and at the tiles beside it. Whether it lies in
-    /// the area.
-    pub(super) fn look_at_seed(&mut self, x: i64, y: i64) -> bool {
-        /// Chance of a tower in the very tile, and in each of those beside it.
-        const CHANCES: (f32, f32) = (0.5, 0.06);
-        let Some(block) = self.grid.block_of(x, y) else {
-            return false;
-        };
-        let inside = self.grid.blocks[block as usize]
-            .area
-            .contains(super::grid::index_of(x, y));
-        if !inside {
-            return false;
+    fn insert_if_open(&mut self, track: Track) {
+        if !track.cells.is_empty() {
+            let number = self.insert(track);
+            self.enqueue(number);
         }
-        let mut cells = Vec::new();
-        let mut weights = Vec::new();
-        for (dx, dy) in (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dx, dy))) {
-            let (x, y) = (x + dx, y + dy);
-            let Some(block) = self.grid.block_of(x, y) else {
-                continue;
-            };
-            let of = &self.grid.blocks[block as usize];
-            let index = super::grid::index_of(x, y);
-            if of.area.contains(index) && !of.asked.contains(index) {
-                cells.push(Cell {
-                    x,
-                    y,
-                    block,
-                    lines: 1 << weights.len(),
-                    weight: 0.0,
-                    open: true,
-                });
-                weights.push(if (dx, dy) == (0, 0) {
-                    CHANCES.0
-                } else {
-                    CHANCES.1
-                });
-            }
-        }
-        if cells.is_empty() {
-            return true;
-        }
-        let mut track = Track {
-            kind: Kind::Seed,
-            hits: 1,
-            level: 0,
-            x,
-            y,
-            block,
-            evidence: EVIDENCE_MAX,
-            share: 1.0,
-            begun_with: Vec::new(),
-            starts: Vec::new(),
-            towers: Vec::new(),
-            weights,
-            total: 1.0,
-            total_drawn: 1.0,
-            cells,
-            met: 0,
-            out: 0,
-            succeeded: true,
-            version: 0,
-        };
-        track.settle();
-        let number = self.insert(track);
-        self.enqueue(number);
-        true
     }
 
     /// What comes after a track that has little left: a line is looked for behind a hole, then
@@ -352,7 +290,7 @@ impl Follow<'_> {
         let Some(block) = self.grid.block_of(begin.x, begin.y) else {
             return;
         };
-        let track = Track {
+        let mut track = Track {
             kind: begin.kind,
             hits: begin.hits,
             level: begin.level,
@@ -373,7 +311,17 @@ impl Follow<'_> {
             total_drawn: 1.0,
             towers: Vec::new(),
         };
-        self.draw(track);
+        let number = self.tracks.len() as u32;
+        let mut random = Random::at(self.settings.seed, track.x, track.y, u64::from(number) << 8);
+        self.draw_lines(&mut track, &mut random);
+        let known = self.place(&mut track);
+        track.settle();
+        track.total_drawn = track.total;
+        let number = self.insert(track);
+        for (x, y) in known {
+            self.meet(number, x, y);
+        }
+        self.enqueue(number);
     }
 
     /// Draws the lines of a track anew, since most of them were refuted. What is left of it is the
@@ -394,20 +342,6 @@ impl Follow<'_> {
         };
         self.close(number);
         self.begin(begin);
-    }
-
-    fn draw(&mut self, mut track: Track) {
-        let number = self.tracks.len() as u32;
-        let mut random = Random::at(self.settings.seed, track.x, track.y, u64::from(number) << 8);
-        self.draw_lines(&mut track, &mut random);
-        let known = self.place(&mut track);
-        track.settle();
-        track.total_drawn = track.total;
-        let number = self.insert(track);
-        for (x, y) in known {
-            self.meet(number, x, y);
-        }
-        self.enqueue(number);
     }
 
     /// Draws more lines than a track has, and keeps some in proportion to how well they agree with
@@ -452,17 +386,10 @@ impl Follow<'_> {
             lines.push((start, first..towers.len(), weight));
         }
         let sum: f32 = lines.iter().map(|(_, _, weight)| weight).sum();
-        let step = sum / LINES as f32;
-        let mut pointer = step * random.uniform();
-        let (mut at, mut reached) = (0, lines[0].2);
+        let drawn = resample(lines.iter().map(|&(_, _, weight)| weight), random);
         let mut starts = Vec::with_capacity(LINES);
         track.towers.clear();
-        for line in 0..LINES {
-            while reached < pointer && at + 1 < lines.len() {
-                at += 1;
-                reached += lines[at].2;
-            }
-            pointer += step;
+        for (line, at) in drawn.into_iter().enumerate() {
             let (start, range, _) = &lines[at];
             starts.push(*start);
             track.towers.extend(
@@ -578,11 +505,7 @@ impl Follow<'_> {
                 }
             }
         }
-        let enqueue = track.kind == Kind::Beside;
         self.tracks.push(Some(track));
-        if enqueue {
-            self.enqueue(number);
-        }
         number
     }
 
@@ -622,20 +545,23 @@ fn behind_of(starts: &[Tower]) -> Vec<Tower> {
     starts.iter().map(|start| start.reversed()).collect()
 }
 
-/// Draws as many lines as a track has, each in proportion to its weight (systematic resampling).
-fn resample(arrivals: &[(Tower, Tower, f32)], random: &mut Random) -> Vec<(Tower, Tower)> {
-    let total: f32 = arrivals.iter().map(|&(_, _, weight)| weight).sum();
-    let step = total / LINES as f32;
+/// Positions of as many lines as a track has, each drawn in proportion to its weight (systematic
+/// resampling).
+fn resample(weights: impl Iterator<Item = f32> + Clone, random: &mut Random) -> Vec<usize> {
+    let step = weights.clone().sum::<f32>() / LINES as f32;
     let mut pointer = step * random.uniform();
-    let (mut at, mut reached) = (0, arrivals[0].2);
+    let mut weights = weights.enumerate();
+    let (mut at, mut reached) = weights.next().unwrap_or((0, 0.0));
     (0..LINES)
         .map(|_| {
-            while reached < pointer && at + 1 < arrivals.len() {
-                at += 1;
-                reached += arrivals[at].2;
+            while reached < pointer
+                && let Some((next, weight)) = weights.next()
+            {
+                at = next;
+                reached += weight;
             }
             pointer += step;
-            (arrivals[at].0, arrivals[at].1)
+            at
         })
         .collect()
 }

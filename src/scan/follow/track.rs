@@ -6,7 +6,7 @@
 //! track exists at all is tracked beside it, as in integrated probabilistic data association
 //! (Mušicki, Evans and Stankovic 1994, doi:10.1109/9.293185).
 
-use super::lines::Tower;
+use super::{lines::Tower, spawn::EVIDENCE_MAX};
 
 /// Lines drawn for a track: as many as bits in [`Cell::lines`].
 pub(super) const LINES: usize = 128;
@@ -86,6 +86,39 @@ pub(super) struct Track {
 }
 
 impl Track {
+    /// A track of bare tiles, without lines, of a place `(x, y, block)`; real with a chance of
+    /// `share`, whatever the rate of false positives.
+    pub(super) fn of_tiles(
+        kind: Kind,
+        (x, y, block): (i64, i64, u32),
+        level: u8,
+        share: f32,
+        weights: Vec<f32>,
+        cells: Vec<Cell>,
+    ) -> Self {
+        Self {
+            kind,
+            hits: 1,
+            level,
+            x,
+            y,
+            block,
+            evidence: EVIDENCE_MAX,
+            share,
+            begun_with: Vec::new(),
+            starts: Vec::new(),
+            towers: Vec::new(),
+            weights,
+            total: 1.0,
+            total_drawn: 1.0,
+            cells,
+            met: 0,
+            out: 0,
+            succeeded: true,
+            version: 0,
+        }
+    }
+
     /// Chance that a tile holds a tower, if the line exists and is not found yet.
     pub(super) fn chance(&self, cell: &Cell) -> f32 {
         cell.weight / self.total.max(f32::MIN_POSITIVE)

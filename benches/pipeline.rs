@@ -200,6 +200,7 @@ fn manifest(model: &dyn Model, cover: &Cover) -> Manifest {
             source: "bench".into(),
             tiles: cover.count(),
             digest: cover.digest(),
+            outline: Vec::new(),
         },
         zoom: cover.zoom(),
         imagery: ImageryRecord {

@@ -57,6 +57,7 @@ fn manifest(units: u64) -> Manifest {
             source: "none".into(),
             tiles: units * UNIT_TILES_MAX as u64,
             digest: String::new(),
+            outline: Vec::new(),
         },
         zoom: 18,
         imagery: ImageryRecord {

@@ -16,6 +16,7 @@ mod file;
 mod geojson_file;
 #[cfg(feature = "gdal")]
 mod ogr_file;
+mod outline;
 mod provenance;
 mod tile_list;
 mod warning;

@@ -163,6 +163,7 @@ pub fn record(area: &Area, cover: &Cover) -> AreaRecord {
         source,
         tiles: cover.count(),
         digest: cover.digest(),
+        outline: area.outline(),
     }
 }
 

@@ -14,12 +14,11 @@ use super::{
     terminal::{self, grouped},
 };
 use crate::{
-    area::{self, Area, Shape},
     detections::{Comparison, Expected, MATCH_M, OsmStatus},
     export::{self, Against, ExportError, ExportRequest, Format, Geometry, IfExists, Schema},
     image::encode_png,
     imagery::{self, Fetched, SourceOptions, probe::fetch_one},
-    ledger::{LedgerReader, Manifest},
+    ledger::LedgerReader,
     osm,
     tiles::TileCoord,
 };
@@ -140,9 +139,6 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         .map_err(explain)?
         .with_geometry(args.geometry)
         .with_schema(args.schema);
-    if args.bundle || args.format == Some(Format::Report) {
-        request = request.with_outline(outline(&manifest));
-    }
     if let (Some(path), Some(comparison)) = (&args.osm, request.grid().comparison()) {
         tell_comparison(path, comparison);
     }
@@ -231,36 +227,6 @@ fn fetch_chips(
         ));
     }
     Ok(images)
-}
-
-/// The outline of the run's area, where its name tells it: a ledger holds the tiles alone, so it has
-/// to give the same ones.
-fn outline(manifest: &Manifest) -> Vec<Vec<(f64, f64)>> {
-    let label = &manifest.area.label;
-    let area = match label.strip_prefix("bbox ") {
-        Some(bounds) => bounds
-            .parse()
-            .ok()
-            .and_then(|bounds| area::of_bounds(bounds).ok()),
-        None => area::country::of_names(&label.split(", ").collect::<Vec<_>>()).ok(),
-    };
-    let is_same = |area: &Area| {
-        let cover = area.cover(manifest.zoom);
-        cover.is_ok_and(|cover| cover.digest() == manifest.area.digest)
-    };
-    let Some(Area {
-        shape: Shape::Polygons(polygons),
-        ..
-    }) = area.filter(is_same)
-    else {
-        return Vec::new();
-    };
-    let rings = polygons
-        .iter()
-        .flat_map(|polygon| [polygon.exterior()].into_iter().chain(polygon.interiors()));
-    rings
-        .map(|ring| ring.coords().map(|at| (at.x, at.y)).collect())
-        .collect()
 }
 
 /// Nothing drawn may lead to OpenStreetMap by oversight.

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 use super::{CliError, ledger_trouble, run::Report, terminal::grouped};
 use crate::{
     detections::{Detections, count_towers},
-    ledger::LedgerReader,
-    tiles::VisitReason,
+    ledger::{LedgerReader, Manifest},
+    tiles::{StateCounts, VisitReason},
 };
 
 /// Say how far a run is, also while it is running
@@ -30,11 +30,7 @@ pub struct Args {
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let ledger = LedgerReader::open(&args.dir).map_err(ledger_trouble::explain)?;
     let manifest = ledger.manifest()?;
-    let mut counts = ledger.counts(manifest.area.tiles)?;
-    let detections = Detections::of(&ledger)?;
-    detections.placeholders().reclassify(&mut counts);
-    // As many as an export holds: a tower that two tiles show is one.
-    let detections = count_towers(&detections, manifest.threshold)?;
+    let (counts, detections) = standing(&ledger, &manifest)?;
     let report = Report {
         planned: counts.planned(),
         counts,
@@ -67,6 +63,21 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How a run stands: the states of its tiles, and as many towers as an export would hold now: what
+/// two tiles show is one, placeholders are none.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn standing(
+    ledger: &LedgerReader,
+    manifest: &Manifest,
+) -> Result<(StateCounts, u64), CliError> {
+    let mut counts = ledger.counts(manifest.area.tiles)?;
+    let detections = Detections::of(ledger)?;
+    detections.placeholders().reclassify(&mut counts);
+    Ok((counts, count_towers(&detections, manifest.threshold)?))
 }
 
 /// Tiles looked at for each reason; none where everything was to be looked at.

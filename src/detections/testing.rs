@@ -72,6 +72,7 @@ impl Default for TestRun {
                     source: "a test".into(),
                     tiles: 4_000,
                     digest: "00".into(),
+                    outline: Vec::new(),
                 },
                 zoom: 18,
                 imagery: ImageryRecord {

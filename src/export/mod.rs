@@ -156,7 +156,6 @@ pub struct ExportRequest<'a> {
     threshold: f32,
     geometry: Geometry,
     schema: Schema,
-    outline: Vec<Vec<(f64, f64)>>,
     images: HashMap<TileCoord, Vec<u8>>,
 }
 
@@ -198,7 +197,6 @@ impl<'a> ExportRequest<'a> {
             threshold,
             geometry: Geometry::Point,
             schema: Schema::Hvmap,
-            outline: Vec::new(),
             images: HashMap::new(),
         })
     }
@@ -212,14 +210,6 @@ impl<'a> ExportRequest<'a> {
     #[must_use]
     pub fn with_schema(mut self, schema: Schema) -> Self {
         self.schema = schema;
-        self
-    }
-
-    /// The outline of the run's area, as closed rings of longitudes and latitudes, for the report's
-    /// map. A ledger holds the area's tiles alone.
-    #[must_use]
-    pub fn with_outline(mut self, rings: Vec<Vec<(f64, f64)>>) -> Self {
-        self.outline = rings;
         self
     }
 

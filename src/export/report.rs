@@ -1,8 +1,8 @@
 //! A report for people: one HTML file that needs nothing else and no network.
 //!
-//! A map of what was looked at with the lines found, the states, scores, the strongest and some
-//! random hints as image chips, the comparison with OpenStreetMap, settings and caveats. Chips are
-//! there if the run kept its candidates' images, or they were fetched again.
+//! A map of what was looked at with the area's outline and the lines found, the states, scores, the
+//! strongest and some random hints as image chips, the comparison with OpenStreetMap, settings and
+//! caveats. Chips are there if the run kept its candidates' images, or they were fetched again.
 
 use std::{
     fmt::Write as _,
@@ -59,12 +59,14 @@ border-bottom:1px solid #ccc}table{border-collapse:collapse}td,th{padding:.15rem
 text-align:left;vertical-align:top}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
 .map{position:relative;border:1px solid #999;line-height:0;width:fit-content;max-width:100%}\
 .map img{image-rendering:pixelated;width:100%}.map svg{position:absolute;inset:0;width:100%;height:100%}\
-.key span{display:inline-block;width:.9em;height:.9em;margin:0 .3em 0 1em;vertical-align:-.1em;border:1px solid #777}\
+.key span{display:inline-block;margin-right:1em}\
+.key i{display:inline-block;width:.9em;height:.9em;margin-right:.3em;vertical-align:-.1em;border:1px solid #777}\
+.wide{overflow-x:auto}.wide td{white-space:nowrap}.facts td:last-child{overflow-wrap:anywhere}svg.bars{max-width:100%;height:auto}\
 .chips{display:grid;grid-template-columns:repeat(auto-fill,minmax(9rem,1fr));gap:.6rem}\
 figure{margin:0;font-size:.8rem}figure div{position:relative;aspect-ratio:1;background:#eee;overflow:hidden}\
 figure img{width:100%;height:100%;display:block}.spot{position:absolute;width:18%;height:18%;\
 transform:translate(-50%,-50%);border:2px solid #ffe94d;border-radius:50%;box-shadow:0 0 0 1.5px #000,inset 0 0 0 1.5px #000}\
-.mark{position:absolute;left:0;right:0;bottom:0;background:#000b;color:#fff;text-align:center;font:bold .75rem sans-serif;line-height:1.6}\
+.mark{display:block;background:#222;color:#fff;text-align:center;font:bold .75rem sans-serif;line-height:1.6}\
 .warn{background:#fff4d6;border-left:.35rem solid #d98b00;padding:.5rem .8rem}small{color:#555}";
 
 pub(super) fn write(request: &ExportRequest<'_>, out: &mut dyn Write) -> Result<u64, ExportError> {
@@ -159,7 +161,7 @@ impl Map {
             }
             (north, south) = (north.min(tile.y), south.max(tile.y));
         })?;
-        for &(lon, lat) in request.outline.iter().flatten() {
+        for &(lon, lat) in request.manifest().area.outline.iter().flatten() {
             let tile = mercator::tile_at(lon, lat, zoom);
             for (bounds, shift) in bounds.iter_mut().zip([0, side / 2]) {
                 let x = (tile.x + shift) % side;
@@ -230,7 +232,7 @@ impl Map {
     /// The area's outline, without points that nobody can tell apart.
     fn outline(&self, request: &ExportRequest<'_>, unit: f64) -> String {
         let mut path = String::new();
-        for ring in &request.outline {
+        for ring in &request.manifest().area.outline {
             let mut last: Option<(f64, f64)> = None;
             for &(lon, lat) in ring {
                 let (x, y) = self.at(lon, lat);
@@ -263,26 +265,19 @@ impl Map {
 
     /// What the colours of the reasons mean, with their tiles.
     fn key_of_reasons(&self) -> String {
-        let mut key = String::new();
-        for (reason, [red, green, blue]) in VisitReason::ALL.into_iter().zip(REASONS) {
+        let mut keys = String::new();
+        for (reason, colour) in VisitReason::ALL.into_iter().zip(REASONS) {
             let tiles: u64 = self
                 .reasons
                 .iter()
                 .map(|tiles| u64::from(tiles[reason as usize]))
                 .sum();
             if tiles > 0 {
-                put(
-                    &mut key,
-                    format_args!(
-                        "<span style=\"background:#{red:02x}{green:02x}{blue:02x}\"></span>{} \
-                         ({} tiles)",
-                        reason.name(),
-                        grouped(tiles)
-                    ),
-                );
+                let meaning = format!("{} ({} tiles)", reason.name(), grouped(tiles));
+                keys.push_str(&key(&hex(colour), &meaning));
             }
         }
-        key
+        keys
     }
 
     fn png(&self) -> Result<Vec<u8>, ExportError> {
@@ -342,38 +337,46 @@ impl Map {
             let (x, y) = self.at(tower.lon, tower.lat);
             put(&mut dots, format_args!("M{x:.2} {y:.2}h0"));
         }
-        let area = match request.outline.is_empty() {
-            true => "",
-            false => "<span style=\"background:#5b2a86\"></span>the area",
+        let area = match request.manifest().area.outline.is_empty() {
+            true => String::new(),
+            false => key("#5b2a86", "the area"),
         };
-        let colour = |[r, g, b]: [u8; 3]| format!("#{r:02x}{g:02x}{b:02x}");
         let looked_at = match self.reasons.is_empty() {
-            true => format!(
-                "<span style=\"background:{}\"></span>looked at",
-                colour(SCORED)
-            ),
-            false => format!("looked at: {} ", self.key_of_reasons()),
+            true => key(&hex(SCORED), "looked at"),
+            false => format!("looked at: {}", self.key_of_reasons()),
         };
         Ok(format!(
             "<h2>Where it looked, and what it found</h2>\
              <div class=map style=\"width:{shown}px\"><img alt=\"map of tile states\" src=\"data:image/png;base64,{}\">\
              <svg viewBox=\"0 0 {width} {height}\" preserveAspectRatio=none fill=none stroke=#111 \
              stroke-width={:.3} stroke-linejoin=round>{svg}\
-             <path stroke=#b3470a stroke-width={:.3} stroke-linecap=round d=\"{dots}\"/></svg></div>\
-             <p class=key>{looked_at}<span style=\"background:{}\"></span>no imagery\
-             <span style=\"background:{}\"></span>failed<span style=\"background:{}\"></span>not looked at\
-             {area}<span style=\"background:#111\"></span>probable line<span style=\"background:#b3470a\"></span>lonely hint. \
-             A pixel is {} × {} tiles.</p>\n",
+             <g stroke-linecap=round><path stroke=#fff stroke-width={:.3} d=\"{dots}\"/>\
+             <path stroke=#b3470a stroke-width={:.3} d=\"{dots}\"/></g></svg></div>\
+             <p class=key>{looked_at}{}{}{}{area}{}{}</p><p>{}</p>\n",
             BASE64.encode(self.png()?),
             1.6 * unit,
-            4.0 * unit,
-            colour(NO_IMAGERY),
-            colour(FAILED),
-            colour(BACKGROUND),
-            self.tiles_per_px,
-            self.tiles_per_px,
+            8.0 * unit,
+            5.0 * unit,
+            key(&hex(NO_IMAGERY), "no imagery"),
+            key(&hex(FAILED), "failed"),
+            key(&hex(BACKGROUND), "not looked at"),
+            key("#111", "probable line"),
+            key("#b3470a", "lonely hint"),
+            match self.tiles_per_px {
+                1 => "A pixel of the picture is a tile.".to_owned(),
+                tiles => format!("A pixel of the picture is {tiles} × {tiles} tiles."),
+            },
         ))
     }
+}
+
+/// A colour and what it means.
+fn key(colour: &str, meaning: &str) -> String {
+    format!("<span><i style=\"background:{colour}\"></i>{meaning}</span> ")
+}
+
+fn hex([red, green, blue]: [u8; 3]) -> String {
+    format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
 fn states(request: &ExportRequest<'_>) -> Result<String, ExportError> {
@@ -432,10 +435,11 @@ fn histogram(towers: &[Detection]) -> String {
         );
     }
     format!(
-        "<h2>Scores</h2><svg viewBox=\"0 0 600 190\" width=600 role=img aria-label=\"histogram of scores\">{svg}\
+        "<h2>Scores</h2><svg class=bars viewBox=\"0 0 600 190\" width=600 role=img aria-label=\"histogram of scores\">{svg}\
          <text x=0 y=180 font-size=13>{lowest:.3}</text><text x=600 y=180 font-size=13 text-anchor=end>1</text></svg>\
-         <p class=key><span style=\"background:#111\"></span>in a probable line<span style=\"background:#e08a3c\"></span>\
-         lonely; the tallest bar is {} hints. A score ranks; it is no probability.</p>\n",
+         <p class=key>{}{}</p><p>The tallest bar is {} hints. A score ranks; it is no probability.</p>\n",
+        key("#111", "in a probable line"),
+        key("#e08a3c", "lonely"),
         grouped(u64::from(tallest))
     )
 }
@@ -515,7 +519,7 @@ fn chips(
             put(
                 &mut html,
                 format_args!(
-                    "<div><img alt=\"{}\" src=\"data:image/{kind};base64,{}\">{spot}{mark}</div>",
+                    "<div><img alt=\"{}\" src=\"data:image/{kind};base64,{}\">{spot}</div>{mark}",
                     escaped(&label(manifest, tower)),
                     BASE64.encode(&bytes)
                 ),
@@ -547,7 +551,7 @@ fn lines_table(request: &ExportRequest<'_>) -> String {
     let length_m: f64 = lines(request).map(|chain| chain.length_m).sum();
     let count = lines(request).count();
     let mut html = format!(
-        "<h2>Probable lines</h2><p>{} lines, {:.0} km together. The longest:</p><table><tr><th class=n>line\
+        "<h2>Probable lines</h2><p>{} lines, {:.0} km together. The longest:</p><div class=wide><table><tr><th class=n>line\
          <th class=n>towers<th class=n>km<th class=n>confidence<th>from<th>to",
         grouped(count as u64),
         length_m / 1_000.0
@@ -573,7 +577,7 @@ fn lines_table(request: &ExportRequest<'_>) -> String {
             ),
         );
     }
-    html.push_str("</table>\n");
+    html.push_str("</table></div>\n");
     html
 }
 
@@ -648,7 +652,7 @@ fn foot(request: &ExportRequest<'_>) -> String {
             concat!("hvmap ", env!("CARGO_PKG_VERSION")).to_owned(),
         ),
     ];
-    let mut html = "<h2>Settings and credits</h2><table>".to_owned();
+    let mut html = "<h2>Settings and credits</h2><table class=facts>".to_owned();
     for (name, value) in rows {
         put(
             &mut html,

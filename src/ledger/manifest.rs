@@ -23,8 +23,9 @@ pub struct Manifest {
 
 /// What is said about a run for people only: an area is its tiles and a model its content, under
 /// whatever name. A served model's answers are compared by their own rule.
-const LABELS: [&str; 6] = [
+const LABELS: [&str; 7] = [
     "area.label",
+    "area.outline",
     "area.source",
     "imagery.attribution",
     "imagery.terms",
@@ -43,6 +44,10 @@ pub struct AreaRecord {
     pub tiles: u64,
     /// Digest of the cover: two areas with the same digest are the same tiles.
     pub digest: String,
+    /// Closed rings of longitudes and latitudes in degrees, as coarse as a picture allows; none of a
+    /// list of tiles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outline: Vec<Vec<(f64, f64)>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -169,6 +174,7 @@ pub(crate) mod tests {
                 source: "a test".into(),
                 tiles: 4_000,
                 digest: "00".into(),
+                outline: Vec::new(),
             },
             zoom: 18,
             imagery: ImageryRecord {
@@ -205,6 +211,7 @@ pub(crate) mod tests {
         asked.model.checksum = "22".into();
         asked.model.name = "elsewhere/demo.onnx".into();
         asked.area.label = "SM".into();
+        asked.area.outline = vec![vec![(12.4, 43.9); 4]];
         let differences: Vec<String> = recorded
             .differences(&asked)
             .into_iter()
@@ -220,6 +227,7 @@ pub(crate) mod tests {
     fn the_hash_follows_the_content_and_not_the_labels() {
         let mut other = manifest();
         other.model.name = "elsewhere/demo.onnx".into();
+        other.area.outline = vec![vec![(12.4, 43.9); 4]];
         assert_eq!(manifest().hash(), other.hash());
         other.threshold = 0.6;
         assert_ne!(manifest().hash(), other.hash());

@@ -416,17 +416,6 @@ impl LedgerReader {
         Ok(())
     }
 
-    /// Number of candidates with at least a score.
-    ///
-    /// # Errors
-    /// When the ledger is damaged.
-    pub fn candidate_count(&self, score_min: f32) -> Result<u64, LedgerError> {
-        self.connection
-            .prepare_cached("SELECT COUNT(*) FROM candidate WHERE score >= ?1")
-            .and_then(|mut statement| statement.query_row([score_min], |row| row.get(0)))
-            .map_err(|source| self.trouble(source))
-    }
-
     /// The kept image of a candidate, if the run keeps them.
     ///
     /// # Errors

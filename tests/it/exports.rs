@@ -27,6 +27,7 @@ fn run_folder(folder: &Folder) -> String {
             source: "a test".into(),
             tiles: 512,
             digest: "00".into(),
+            outline: Vec::new(),
         },
         zoom: 18,
         imagery: ImageryRecord {

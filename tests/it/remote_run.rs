@@ -128,9 +128,12 @@ fn remote_run_of(area: &str, home: &Path, imagery: &str, urls: &[String]) -> Com
         .env("XDG_CONFIG_HOME", home)
         .args(["run", area, "--zoom", "18", "--imagery", imagery])
         .args(["--threshold", "0.99", "--allow-synthetic-model"])
-        .args(["--out", "run", "--json", "--server-patience", "1"]);
+        .args(["--out", "run", "--json"]);
     for url in urls {
         command.args(["--model", url]);
+    }
+    if urls.iter().all(|url| url.starts_with("http")) {
+        command.args(["--server-patience", "1"]);
     }
     command
 }
@@ -212,6 +215,28 @@ fn of_three_servers_one_may_die_and_the_export_is_the_same() {
     assert_eq!(whole.status.code(), Some(0), "{}", stderr(&whole));
     let got = exports(&home.path().join("run"));
     assert!(got == undisturbed_exports(&tiles.template()));
+}
+
+#[test]
+fn exports_do_not_tell_whether_a_model_was_served_or_embedded() {
+    let models = tempfile::tempdir().unwrap();
+    let half = models.path().join("half");
+    std::fs::create_dir(&half).unwrap();
+    serving::add_version(&half, "1", "contract.onnx");
+    let server = ServeProcess::start(&half, "0");
+    let tiles = TileServer::start(picture);
+    let file = half.join("1/model.onnx").to_str().unwrap().to_owned();
+    let [served, embedded] = [server.url(), file].map(|model| {
+        let home = tempfile::tempdir().unwrap();
+        let output = remote_run_of(SMALL_AREA, home.path(), &tiles.template(), &[model])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        exports(&home.path().join("run"))
+    });
+    assert!(served == embedded);
+    let geojson = String::from_utf8(served.into_iter().next().unwrap()).unwrap();
+    assert!(geojson.contains("\"half version 1\""), "{geojson}");
 }
 
 #[test]

@@ -278,6 +278,15 @@ fn an_interrupted_run_ends_soon_even_when_the_server_stalls_and_says_how_to_go_o
     assert!(told.contains("go on with\n  hvmap run"), "{told}");
     let counts: StateCounts = serde_json::from_value(report(&ended)).unwrap();
     assert!(counts.scored > 0 && counts.not_visited > 0);
+    // What it says it found is what an export of what is there holds.
+    let exported = Command::new(env!("CARGO_BIN_EXE_hvmap"))
+        .args(["export", "--format", "csv", "-o", "-"])
+        .arg(&run)
+        .output()
+        .unwrap();
+    assert!(exported.status.success(), "{}", stderr(&exported));
+    let rows = String::from_utf8(exported.stdout).unwrap().lines().count() - 1;
+    assert_eq!(report(&ended)["detections"].as_u64(), Some(rows as u64));
 
     // A retry of the failures takes no tile that is merely unvisited, and says so.
     let mut retry = hvmap_run(home.path(), AREA, &server.template());
@@ -289,6 +298,44 @@ fn an_interrupted_run_ends_soon_even_when_the_server_stalls_and_says_how_to_go_o
         "{}",
         stderr(&retried)
     );
+}
+
+#[test]
+fn the_report_of_an_area_from_a_file_shows_its_outline_with_its_hole() {
+    let home = tempfile::tempdir().unwrap();
+    let ring = |west: f64, south: f64, side: f64| {
+        let (east, north) = (west + side, south + side);
+        serde_json::json!([
+            [west, south],
+            [east, south],
+            [east, north],
+            [west, north],
+            [west, south]
+        ])
+    };
+    let file = home.path().join("plain.geojson");
+    let polygon = serde_json::json!({
+        "type": "Polygon",
+        "coordinates": [ring(12.40, 43.90, 0.01), ring(12.403, 43.903, 0.004)],
+    });
+    std::fs::write(&file, polygon.to_string()).unwrap();
+    let server = TileServer::start(picture);
+    let area = format!("--area={}", file.display());
+    let ended = output(hvmap_run(home.path(), &area, &server.template()));
+    assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+    // The report needs the run alone.
+    std::fs::remove_file(&file).unwrap();
+    let report = Command::new(env!("CARGO_BIN_EXE_hvmap"))
+        .args(["export", "--format", "report", "-o", "-"])
+        .arg(home.path().join("run"))
+        .output()
+        .unwrap();
+    assert!(report.status.success(), "{}", stderr(&report));
+    let html = String::from_utf8(report.stdout).unwrap();
+    let outline = html.split("<path id=area").nth(1).unwrap();
+    let outline = outline.split("/>").next().unwrap();
+    assert_eq!(outline.matches('M').count(), 2, "{outline}");
+    assert_eq!(outline.matches('L').count(), 8, "{outline}");
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub use report::Report;
 
 use self::{plan::Plan, progress::ProgressLine};
 use super::scan_args::ScanName;
+use super::status::standing;
 use super::{CliError, EXIT_FAILED_TILES, EXIT_INTERRUPTED, ledger_trouble, terminal};
 use crate::{
     export::{self, Audit, AuditOf, ExportRequest, Format, IfExists},
@@ -91,7 +92,7 @@ fn start(args: &Args, plan: &Plan) -> Result<u8, CliError> {
     );
     let exit = match ending {
         Ending::Interrupted => {
-            report.detections = ledger.reader().candidate_count(plan.manifest.threshold)?;
+            (report.counts, report.detections) = standing(ledger.reader(), &plan.manifest)?;
             terminal::note(format_args!(
                 "interrupted: {} of {} tiles are committed; go on with\n  {}",
                 terminal::grouped(report.counts.visited()),

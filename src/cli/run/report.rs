@@ -20,7 +20,7 @@ pub struct Report {
     pub planned: u64,
     #[serde(flatten)]
     pub counts: StateCounts,
-    /// Tiles at or above the threshold, placeholders taken out.
+    /// Likely towers, each once: as many as an export of what is committed holds.
     pub detections: u64,
     /// Seconds of this start; `null` in a status.
     pub elapsed_s: Option<f64>,

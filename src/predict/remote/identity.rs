@@ -295,7 +295,7 @@ fn name(endpoints: &[Endpoint]) -> String {
         .collect();
     names.sort_unstable();
     names.dedup();
-    format!("{}, served", names.join(" and "))
+    names.join(" and ")
 }
 
 fn engines(endpoints: &[Endpoint]) -> String {

@@ -24,7 +24,7 @@ use hvmap::{
         onnx::{DeviceChoice, OnnxModel, Settings},
         remote::{RemoteModel, RemoteSettings},
     },
-    serve::{Batching, Config, METRICS_PATH, ModelFolder, Patience, Server},
+    serve::{Batching, CONNECTIONS_MAX, Config, METRICS_PATH, ModelFolder, Patience, Server},
 };
 
 /// Images in a client's request.
@@ -88,6 +88,7 @@ fn run() -> Result<String, Failure> {
         request_timeout: Duration::from_secs(60),
         batching: Batching::default(),
         patience: Patience::default(),
+        connections_max: CONNECTIONS_MAX,
         metrics_path: Some(METRICS_PATH.to_owned()),
     })?;
     let (rest, grpc) = (server.address(), server.grpc_address());

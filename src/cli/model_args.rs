@@ -14,7 +14,7 @@ use crate::predict::{
         Activation, AdaptationFlags, Combine, DeviceChoice, Fit, Inspection, Layout,
         NamedPreprocess, OnnxModel, Preprocess, Settings, inspect_embedded, inspect_file,
     },
-    remote::{RemoteModel, RemoteSettings, is_server},
+    remote::{Reference, RemoteModel, RemoteSettings, is_server},
 };
 
 /// The name by which the built-in demo model is asked for.
@@ -61,7 +61,13 @@ pub struct ServerArgs {
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub server_patience: Option<u64>,
 
-    /// Go on when a server swaps its model for another during a run, and mix the scores of both
+    /// A packaged ONNX file whose canary tiles every server has to answer as the file says, at the
+    /// start and whenever it comes back after a failure
+    #[arg(long, value_name = "FILE", conflicts_with = "allow_model_change")]
+    pub canary: Option<PathBuf>,
+
+    /// Go on when a server swaps its model for another, during a run or between two starts of it,
+    /// and mix the scores of both
     #[arg(long)]
     pub allow_model_change: bool,
 }
@@ -189,6 +195,9 @@ impl ModelArgs {
             settings.patience = Duration::from_secs(seconds);
         }
         self.refuse_flags_of_files()?;
+        if let Some(path) = &self.server.canary {
+            settings.reference = Some(Reference::read(path).map_err(with_hint)?);
+        }
         RemoteModel::connect(&self.models, &settings).map_err(with_hint)
     }
 
@@ -284,6 +293,7 @@ impl ModelArgs {
         let given = [
             ("--input-key", server.input_key.is_some()),
             ("--server-patience", server.server_patience.is_some()),
+            ("--canary", server.canary.is_some()),
             ("--allow-model-change", server.allow_model_change),
         ];
         match given.iter().find(|(_, given)| *given) {

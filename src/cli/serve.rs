@@ -12,8 +12,8 @@ use super::{CliError, EngineArgs, terminal::note};
 use crate::{
     predict::onnx::Settings,
     serve::{
-        Batching, BatchingFile, Config, METRICS_PATH, ModelFolder, Patience, ServeError, Server,
-        read_metrics_path, read_models,
+        Batching, BatchingFile, CONNECTIONS_MAX, Config, METRICS_PATH, ModelFolder, Patience,
+        ServeError, Server, read_metrics_path, read_models,
     },
 };
 
@@ -199,6 +199,7 @@ impl Args {
             request_timeout: Duration::from_millis(self.rest_api_timeout_in_ms),
             batching,
             patience: Patience::default(),
+            connections_max: CONNECTIONS_MAX,
             metrics_path,
         })
     }
@@ -231,5 +232,27 @@ fn with_hint(error: ServeError) -> CliError {
     match hint {
         Some(hint) => error.hint(hint),
         None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn ports_and_times_are_tf_servings_unless_told_otherwise() {
+        let Line { args } = Line::parse_from(["serve"]);
+        assert_eq!((args.port, args.rest_api_port), (8500, 8501));
+        assert_eq!(args.rest_api_timeout_in_ms, 30_000);
+        assert_eq!(args.file_system_poll_wait_seconds, 1);
+        assert!(args.bind.is_loopback());
     }
 }

@@ -199,6 +199,7 @@ fn scan(
         scan_settings,
         engine: "simulated".to_owned(),
         rate: None,
+        model: None,
     };
     ledger.change_settings(&settings)?;
     let mut strategy = scan_args.open(

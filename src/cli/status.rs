@@ -52,6 +52,9 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         println!("model: {}", manifest.model.name);
         for settings in ledger.settings()? {
             println!("scan: {}, {}", settings.scan, settings.engine);
+            if let Some(model) = settings.model {
+                println!("from there on with another model: {model}");
+            }
         }
         print!("{}", report.table());
         for (reason, tiles) in visits(&ledger)? {

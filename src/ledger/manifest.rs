@@ -95,6 +95,10 @@ pub struct SettingsRecord {
     pub engine: String,
     /// Requests a second, if limited.
     pub rate: Option<f64>,
+    /// Name and checksum of the model, where servers hold another one than the manifest's and the
+    /// user lets the scores of both be mixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
 }
 
 /// A setting that differs between a ledger and a command.

@@ -561,6 +561,7 @@ mod tests {
             scan_settings: serde_json::json!({}),
             engine: "onnxruntime 1.31.1, cpu".into(),
             rate: None,
+            model: None,
         };
         assert_eq!(ledger.change_settings(&settings).unwrap(), None);
         ledger.change_settings(&settings).unwrap();

@@ -103,6 +103,14 @@ pub enum PredictError {
         /// Whether the other one answers the same classes.
         compatible: bool,
     },
+    /// A server does not hold the packaged model that it should.
+    #[error("the model at {url} is not that of {reference}: {difference}")]
+    NotTheModel {
+        url: String,
+        /// The packaged model's file.
+        reference: String,
+        difference: String,
+    },
     /// A batch that the classifier was never built for: a mistake in the program.
     #[error("a batch of {got} cannot be classified, expected {expected}")]
     WrongBatch { got: String, expected: String },
@@ -117,6 +125,7 @@ impl PredictError {
             Self::Server { .. }
                 | Self::Silence { .. }
                 | Self::ModelChanged { .. }
+                | Self::NotTheModel { .. }
                 | Self::Unusable { .. }
         )
     }
@@ -169,6 +178,10 @@ impl PredictError {
                 }
                 .into(),
             ),
+            Self::NotTheModel { reference, .. } => Some(format!(
+                "serve the model of {reference}, with its precision, or name another file with \
+                 --canary"
+            )),
             _ => None,
         }
     }

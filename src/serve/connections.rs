@@ -30,14 +30,12 @@ use tokio::{
     time::{Instant, Sleep, sleep, sleep_until},
 };
 
-/// Connections at once, over all protocols. Further ones wait to be taken.
-pub(super) const CONNECTIONS_MAX: usize = 1024;
+/// Connections at once, over all protocols, unless told otherwise.
+pub const CONNECTIONS_MAX: usize = 1024;
 /// Requests at once on one connection of HTTP/2.
 const STREAMS_MAX: u32 = 128;
 /// Bytes of a request's headers over HTTP/2.
 const HEADER_BYTES_MAX: u32 = 64 << 10;
-/// Time between two signs of life that HTTP/2 asks for, and for their answer.
-const PING_EVERY: Duration = Duration::from_secs(20);
 /// Time after a failure to accept, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -48,6 +46,8 @@ pub struct Patience {
     pub headers: Duration,
     /// Until it takes more of what is written to it.
     pub writes: Duration,
+    /// Between two signs of life that HTTP/2 asks for, and for each answer.
+    pub pings: Duration,
 }
 
 impl Default for Patience {
@@ -55,6 +55,7 @@ impl Default for Patience {
         Self {
             headers: Duration::from_secs(60),
             writes: Duration::from_secs(30),
+            pings: Duration::from_secs(20),
         }
     }
 }
@@ -86,7 +87,7 @@ pub(super) async fn serve(
         let reads = match http {
             Http::One => None,
             // A peer that lives answers within this; one that never spoke is given up.
-            Http::Two => Some(PING_EVERY * 3),
+            Http::Two => Some(patience.pings * 3),
         };
         let bounded = Bounded::new(stream, reads, patience.writes, permit);
         let silence = silent_at(stopped.clone(), Arc::clone(&bounded.spoke));
@@ -102,8 +103,8 @@ pub(super) async fn serve(
             Http::Two => {
                 let connection = http2::Builder::new(TokioExecutor::new())
                     .timer(TokioTimer::new())
-                    .keep_alive_interval(PING_EVERY)
-                    .keep_alive_timeout(PING_EVERY)
+                    .keep_alive_interval(patience.pings)
+                    .keep_alive_timeout(patience.pings)
                     .max_concurrent_streams(STREAMS_MAX)
                     .max_header_list_size(HEADER_BYTES_MAX)
                     .serve_connection(io, service);

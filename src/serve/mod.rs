@@ -31,8 +31,8 @@ use std::{
     time::Duration,
 };
 
-pub use connections::Patience;
-use connections::{CONNECTIONS_MAX, Http};
+use connections::Http;
+pub use connections::{CONNECTIONS_MAX, Patience};
 pub use error::ServeError;
 pub use folder::{ModelFolder, VersionPolicy};
 use repository::Repository;
@@ -66,6 +66,9 @@ pub struct Config {
     pub request_timeout: Duration,
     pub batching: Batching,
     pub patience: Patience,
+    /// Connections at once, over all protocols; further ones wait to be taken. Each protocol keeps
+    /// room for one.
+    pub connections_max: usize,
     /// Where the metrics are; `None` for nowhere.
     pub metrics_path: Option<String>,
 }
@@ -133,7 +136,7 @@ impl Server {
             config.metrics_path.clone(),
         ));
         let (stop, stopped) = watch::channel(false);
-        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let room = Arc::new(Semaphore::new(config.connections_max));
         let mut listening = JoinSet::new();
         for (listener, http, router) in [
             (rest_listener, Http::One, rest::router(Arc::clone(&service))),

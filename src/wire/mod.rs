@@ -1,7 +1,9 @@
-//! The messages of the serving protocols over gRPC, for servers and clients of them.
+//! The serving protocols' messages and paths, for servers and clients of them.
 //!
-//! In: bytes of protobuf. Out: Rust structures and tonic's stubs, generated from `proto/`. Never:
-//! what a message means; `serve` and `predict::remote` know that.
+//! In: bytes of protobuf, and paths of URLs. Out: Rust structures and tonic's stubs, generated from
+//! `proto/`, and the parts of a path. Never: what they mean; `serve` and `predict::remote` know that.
+
+pub mod path;
 
 /// `tensorflow`, with `tensorflow.serving` in it.
 #[allow(clippy::all, clippy::pedantic, missing_docs)]

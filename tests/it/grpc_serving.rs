@@ -4,8 +4,9 @@ use hvmap::wire::tensorflow::{
     BytesList, DataType, Example, Feature, Features, TensorProto, TensorShapeProto,
     feature::Kind,
     serving::{
-        ClassificationRequest, ExampleList, GetModelMetadataRequest, GetModelStatusRequest, Input,
-        ModelSpec, PredictRequest, RegressionRequest, SignatureDefMap, input,
+        ClassificationRequest, ExampleList, GetModelMetadataRequest, GetModelStatusRequest,
+        InferenceTask, Input, ModelSpec, MultiInferenceRequest, PredictRequest, RegressionRequest,
+        ReloadConfigRequest, SignatureDefMap, inference_result, input,
         model_service_client::ModelServiceClient, model_spec::VersionChoice,
         model_version_status::State, prediction_service_client::PredictionServiceClient,
     },
@@ -13,7 +14,7 @@ use hvmap::wire::tensorflow::{
 };
 use prost::Message as _;
 use tokio::runtime::Runtime;
-use tonic::{Code, Status, transport::Channel};
+use tonic::{Code, Status, codec::CompressionEncoding, transport::Channel};
 
 use crate::serving::{Serving, bits_of, embedded, tiles};
 
@@ -423,4 +424,83 @@ fn a_message_that_is_too_large_is_refused() {
         Code::OutOfRange,
         "message length too large",
     );
+}
+
+#[test]
+fn a_compressed_message_is_read_up_to_a_bound() {
+    let asking = Asking::start();
+    let mut client = PredictionServiceClient::new(asking.channel.clone())
+        .send_compressed(CompressionEncoding::Gzip);
+    let answer = asking.runtime.block_on(client.predict(request("")));
+    let scores = &answer.unwrap().into_inner().outputs["scores"];
+    assert_eq!(bits_of(&scores.float_val), bits_of(&embedded().outputs));
+
+    let huge = strings(&[vec![0; (64 << 20) + 1]]);
+    let bomb = PredictRequest {
+        inputs: [("image_bytes".to_owned(), huge)].into(),
+        ..request("")
+    };
+    let refused = asking.runtime.block_on(client.predict(bomb));
+    is_refused(refused, Code::ResourceExhausted, "size limit");
+    assert!(asking.predict(request("")).is_ok());
+}
+
+#[test]
+fn several_questions_about_the_same_images_are_answered_together() {
+    let asking = Asking::start();
+    let mut client = PredictionServiceClient::new(asking.channel.clone());
+    let mut ask = |tasks: &[(&str, &str)]| {
+        let tasks = tasks.iter().map(|&(model, method)| InferenceTask {
+            model_spec: Some(ModelSpec {
+                name: model.into(),
+                ..spec("")
+            }),
+            method_name: format!("tensorflow/serving/{method}"),
+        });
+        let request = MultiInferenceRequest {
+            tasks: tasks.collect(),
+            input: Some(examples()),
+        };
+        let answer = asking.runtime.block_on(client.multi_inference(request));
+        answer.map(|answer| answer.into_inner().results)
+    };
+    let results = ask(&[("half", "classify"), ("half", "regress")]).unwrap();
+    let expected = embedded();
+    let [
+        Some(inference_result::Result::ClassificationResult(classified)),
+        Some(inference_result::Result::RegressionResult(regressed)),
+    ] = [0, 1].map(|task| results[task].result.clone())
+    else {
+        panic!("{results:?}");
+    };
+    let classes = classified
+        .classifications
+        .iter()
+        .flat_map(|one| &one.classes);
+    let scores: Vec<f32> = classes.map(|class| class.score).collect();
+    assert_eq!(bits_of(&scores), bits_of(&expected.outputs));
+    let values: Vec<f32> = regressed.regressions.iter().map(|one| one.value).collect();
+    assert_eq!(bits_of(&values), bits_of(&expected.scores));
+
+    is_refused(ask(&[]), Code::InvalidArgument, "no tasks");
+    is_refused(
+        ask(&[("half", "classify"), ("other", "regress")]),
+        Code::InvalidArgument,
+        "must access the same model",
+    );
+    is_refused(
+        ask(&[("half", "predict")]),
+        Code::Unimplemented,
+        "Unsupported signature method_name: tensorflow/serving/predict",
+    );
+}
+
+#[test]
+fn models_are_named_at_the_start_alone() {
+    let asking = Asking::start();
+    let mut models = ModelServiceClient::new(asking.channel.clone());
+    let answer = asking
+        .runtime
+        .block_on(models.handle_reload_config_request(ReloadConfigRequest::default()));
+    is_refused(answer, Code::Unimplemented, "named when it starts");
 }

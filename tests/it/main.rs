@@ -21,6 +21,7 @@ mod program;
 mod raster;
 mod remote_model;
 mod remote_run;
+mod remote_tls;
 mod run_command;
 mod serve_command;
 mod serving;

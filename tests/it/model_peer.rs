@@ -45,7 +45,10 @@ use hvmap::{
 };
 use prost::Message as _;
 use serde_json::{Value, json};
-use tonic::{Request, Response, Status, transport::server::TcpIncoming};
+use tonic::{
+    Request, Response, Status,
+    transport::{Identity, Server, ServerTlsConfig, server::TcpIncoming},
+};
 
 use crate::serving::{engine, fixture};
 
@@ -90,6 +93,8 @@ pub enum Fault {
     Internal,
     /// No answer, ever.
     Silence,
+    /// INTERNAL once, and then answers that the built-in tiles do not tell from those before.
+    Retrained,
 }
 
 /// A running peer; it stops when dropped, and its port refuses connections.
@@ -109,6 +114,16 @@ struct Inner {
 
 impl Peer {
     pub fn start(behaviour: Behaviour) -> Self {
+        Self::start_on(Server::builder(), behaviour)
+    }
+
+    /// Speaks TLS over gRPC.
+    pub fn start_with_tls(behaviour: Behaviour, identity: Identity) -> Self {
+        let tls = ServerTlsConfig::new().identity(identity);
+        Self::start_on(Server::builder().tls_config(tls).unwrap(), behaviour)
+    }
+
+    fn start_on(mut server: Server, behaviour: Behaviour) -> Self {
         let model = OnnxModel::from_file(&fixture(behaviour.model), &engine()).unwrap();
         let inner = Arc::new(Inner {
             info: model.info().clone(),
@@ -128,7 +143,7 @@ impl Peer {
             let serving = PredictionServiceServer::from_arc(Arc::clone(&inner));
             let inference = GrpcInferenceServiceServer::from_arc(Arc::clone(&inner));
             runtime.spawn(
-                tonic::transport::Server::builder()
+                server
                     .add_service(serving.max_decoding_message_size(64 << 20))
                     .add_service(inference.max_decoding_message_size(64 << 20))
                     .serve_with_incoming(incoming),
@@ -155,6 +170,15 @@ impl Peer {
     /// Of TF Serving's gRPC interface.
     pub fn url(&self) -> String {
         format!("grpc://{}/tower", self.grpc)
+    }
+
+    /// Of both interfaces over gRPC with TLS.
+    pub fn tls_urls(&self) -> [String; 2] {
+        let port = self.grpc.port();
+        [
+            format!("grpcs://localhost:{port}/tower"),
+            format!("grpcs+v2://localhost:{port}/tower"),
+        ]
     }
 
     /// Of KServe v2, over HTTP and gRPC.
@@ -324,6 +348,15 @@ impl PredictionService for Inner {
                 Fault::Busy => return Err(Status::unavailable("try again")),
                 Fault::Silence => std::future::pending().await,
                 Fault::Internal => return Err(Status::internal("out of luck")),
+                Fault::Retrained if nth == self.behaviour.faulty_from => {
+                    return Err(Status::internal("being restarted"));
+                }
+                Fault::Retrained => {
+                    for output in &mut outputs {
+                        let logit = (*output / (1.0 - *output)).ln() + 0.2;
+                        *output = 1.0 / (1.0 + (-logit).exp());
+                    }
+                }
             }
         }
         let mut tensor = TensorProto {

@@ -15,14 +15,14 @@ use hvmap::{
     predict::{
         Batch, Classifier, ImageForm, Model, PredictError, Predictions,
         onnx::{Activation, AdaptationFlags, Combine},
-        remote::{RemoteModel, RemoteSettings},
+        remote::{Reference, RemoteModel, RemoteSettings},
     },
     serve::Server,
 };
 
 use crate::{
     model_peer::{Behaviour, Fault, Peer},
-    serving::{self, Serving, ask, bits_of, embedded, tiles},
+    serving::{self, Serving, ask, bits_of, embedded, fixture, tiles},
 };
 
 /// Servers whose metadata says what their outputs mean.
@@ -70,13 +70,19 @@ struct Unruly {
 struct Behind {
     real: std::net::SocketAddr,
     asked: Arc<AtomicUsize>,
-    text: Option<&'static str>,
+    answer: Option<(StatusCode, &'static str)>,
     metadata: bool,
 }
 
 impl Unruly {
     fn start(real: std::net::SocketAddr, text: &'static str) -> Self {
-        Self::between(real, Some(text), true)
+        Self::between(real, Some((StatusCode::OK, text)), true)
+    }
+
+    /// Answers a status instead of 200.
+    fn of_status(real: std::net::SocketAddr, status: u16) -> Self {
+        let status = StatusCode::from_u16(status).unwrap();
+        Self::between(real, Some((status, r#"{"error":"no"}"#)), true)
     }
 
     /// Passes all on but the metadata, as KServe v1 has none.
@@ -84,7 +90,11 @@ impl Unruly {
         Self::between(real, None, false)
     }
 
-    fn between(real: std::net::SocketAddr, text: Option<&'static str>, metadata: bool) -> Self {
+    fn between(
+        real: std::net::SocketAddr,
+        answer: Option<(StatusCode, &'static str)>,
+        metadata: bool,
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -94,7 +104,7 @@ impl Unruly {
         let behind = Arc::new(Behind {
             real,
             asked: Arc::clone(&asked),
-            text,
+            answer,
             metadata,
         });
         let router = Router::new().fallback(misbehave).with_state(behind);
@@ -116,20 +126,20 @@ async fn misbehave(
     method: Method,
     uri: Uri,
     body: Bytes,
-) -> Result<Vec<u8>, StatusCode> {
+) -> (StatusCode, Vec<u8>) {
     if method == Method::POST
         && behind.asked.fetch_add(1, Ordering::SeqCst) > 0
-        && let Some(text) = behind.text
+        && let Some((status, text)) = behind.answer
     {
-        return Ok(text.into());
+        return (status, text.into());
     }
     if !behind.metadata && uri.path().ends_with("/metadata") {
-        return Err(StatusCode::NOT_FOUND);
+        return (StatusCode::NOT_FOUND, Vec::new());
     }
     let real = behind.real;
     let answer =
         tokio::task::spawn_blocking(move || ask(real, method.as_str(), uri.path(), &[], &body));
-    Ok(answer.await.unwrap().body)
+    (StatusCode::OK, answer.await.unwrap().body)
 }
 
 #[test]
@@ -204,6 +214,34 @@ fn servers_that_answer_nonsense_are_left_for_one_that_does_not() {
         let got = classified(&mut *model.classifier().unwrap(), &images());
         assert_eq!(bits_of(&got.scores), bits_of(&embedded().scores), "{text}");
         assert_eq!(unruly.asked.load(Ordering::SeqCst), 2, "{text}");
+    }
+}
+
+#[test]
+fn servers_that_are_busy_or_broken_are_left_and_ones_that_refuse_stop_the_run() {
+    let good = Serving::start();
+    for status in [429, 500, 502, 503, 504] {
+        let unruly = Unruly::of_status(good.address(), status);
+        let model = connect(&[url(unruly.address), url(good.address())]).unwrap();
+        let got = classified(&mut *model.classifier().unwrap(), &images());
+        assert_eq!(
+            bits_of(&got.scores),
+            bits_of(&embedded().scores),
+            "{status}"
+        );
+        assert_eq!(unruly.asked.load(Ordering::SeqCst), 2, "{status}");
+    }
+    for status in [401, 403] {
+        let unruly = Unruly::of_status(good.address(), status);
+        let model = connect(&[url(unruly.address)]).unwrap();
+        let error = model
+            .classifier()
+            .unwrap()
+            .classify(Batch::Encoded(&images()), &mut Predictions::default())
+            .unwrap_err();
+        assert!(error.is_lasting());
+        let said = error.to_string();
+        assert!(said.contains(&format!("status {status}: no")), "{said}");
     }
 }
 
@@ -293,6 +331,104 @@ fn another_model_under_the_same_name_stops_a_run_unless_allowed() {
             assert!(error.is_lasting());
             assert!(error.hint().unwrap().contains("--allow-model-change"));
         }
+    }
+}
+
+/// `settings` with the canaries of a fixture.
+fn held_against(model: &str, settings: RemoteSettings) -> RemoteSettings {
+    RemoteSettings {
+        reference: Some(Reference::read(&fixture(model)).unwrap()),
+        ..settings
+    }
+}
+
+#[test]
+fn servers_of_every_kind_are_held_against_a_packaged_model() {
+    let (serving, peer) = (Serving::start(), Peer::start(Behaviour::default()));
+    let bare = Unruly::without_metadata(serving.address());
+    let with_key = RemoteSettings {
+        input_key: Some("image_bytes".into()),
+        ..told()
+    };
+    let mut servers = vec![
+        (url(serving.address()), RemoteSettings::default()),
+        (peer.url(), told()),
+        (url(bare.address), with_key),
+    ];
+    servers.extend(peer.v2_urls().map(|url| (url, told())));
+    for (url, settings) in servers {
+        let urls = [url];
+        let right = held_against("contract.onnx", settings.clone());
+        RemoteModel::connect(&urls, &right).unwrap();
+        let wrong = held_against("contract_int8.onnx", settings);
+        let error = RemoteModel::connect(&urls, &wrong).unwrap_err();
+        let said = error.to_string();
+        assert!(
+            said.contains(&urls[0]) && said.contains("canary tile"),
+            "{said}"
+        );
+        assert!(said.contains("contract_int8.onnx"), "{said}");
+    }
+}
+
+#[test]
+fn a_packaged_model_of_other_classes_is_not_the_served_one() {
+    let (serving, peer) = (Serving::start(), Peer::start(Behaviour::default()));
+    // Its classes are two.
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/data/models/demo.onnx");
+    let demo = Reference::read(demo.as_ref()).unwrap();
+    for (url, settings, said) in [
+        (
+            url(serving.address()),
+            RemoteSettings::default(),
+            "its classes are none, tower, mast, expected negative, tower",
+        ),
+        (peer.url(), told(), "it answers 3 scores a tile, expected 2"),
+    ] {
+        let settings = RemoteSettings {
+            reference: Some(demo.clone()),
+            ..settings
+        };
+        let error = RemoteModel::connect(&[url], &settings).unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
+    }
+}
+
+#[test]
+fn a_server_that_comes_back_is_held_against_the_packaged_model_again() {
+    let retrained = |faulty_from| {
+        Peer::start(Behaviour {
+            faulty_from,
+            fault: Fault::Retrained,
+            ..Behaviour::default()
+        })
+    };
+    // Its answers to the built-in tiles are as good as those before.
+    let peer = retrained(1);
+    let model = RemoteModel::connect(&[peer.url()], &told()).unwrap();
+    classified(&mut *model.classifier().unwrap(), &images());
+
+    // Built-in tiles and canaries are two requests.
+    let peer = retrained(2);
+    let settings = held_against("contract.onnx", told());
+    let model = RemoteModel::connect(&[peer.url()], &settings).unwrap();
+    let mut classifier = model.classifier().unwrap();
+    let error = classifier
+        .classify(Batch::Encoded(&images()), &mut Predictions::default())
+        .unwrap_err();
+    assert!(matches!(error, PredictError::NotTheModel { .. }), "{error}");
+    assert!(error.is_lasting());
+}
+
+#[test]
+fn only_a_packaged_model_has_canaries() {
+    for (file, said) in [
+        ("nhwc_probabilities.onnx", "holds no canary tiles"),
+        ("no_such_file.onnx", "cannot read"),
+        ("expected.json", "no ONNX file"),
+    ] {
+        let error = Reference::read(&fixture(file)).unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
     }
 }
 
@@ -513,7 +649,7 @@ fn when_no_server_answers_any_more_all_of_them_are_named_with_their_reasons() {
 
 #[test]
 fn urls_of_no_known_form_are_refused_with_the_forms_there_are() {
-    let error = connect(&["grpcs://localhost/half".into()]).unwrap_err();
+    let error = connect(&["ftp://localhost/half".into()]).unwrap_err();
     assert!(error.hint().unwrap().contains("grpc://HOST:8500/NAME"));
 }
 

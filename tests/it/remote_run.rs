@@ -13,7 +13,7 @@ use std::{
 use crate::{
     model_peer::{Behaviour, Peer},
     run_command::{AREA, SMALL_AREA, exports, stderr},
-    serving,
+    serving::{self, Serving},
     tile_server::{TileServer, picture},
 };
 
@@ -260,9 +260,81 @@ fn a_run_does_not_go_on_with_another_model_of_the_same_name_and_version() {
     }
     let output = run("contract_sigmoid.onnx");
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    let said = stderr(&output);
     assert!(
-        stderr(&output).contains("it is another model"),
-        "{}",
-        stderr(&output)
+        said.contains("was begun with: the built-in tiles"),
+        "{said}"
     );
+    assert!(said.contains("--allow-model-change"), "{said}");
+}
+
+#[test]
+fn a_run_goes_on_with_another_model_only_where_that_is_allowed_and_says_so() {
+    let folder = model_folder();
+    let mut server = ServeProcess::start(folder.path(), "0");
+    let (gate, tiles) = gated_tiles();
+    let home = tempfile::tempdir().unwrap();
+    let urls = [server.url()];
+    let run = |flags: &[&str]| {
+        let mut command = remote_run(home.path(), &tiles.template(), &urls);
+        command.args(flags);
+        command
+    };
+    let stopped = disturbed(run(&[]), &gate, || server.kill());
+    assert_eq!(stopped.status.code(), Some(2), "{}", stderr(&stopped));
+
+    serving::add_version(folder.path(), "2", "contract_int8.onnx");
+    let port = server.port().to_owned();
+    let _again = ServeProcess::start(folder.path(), &port);
+    let refused = run(&[]).output().unwrap();
+    let said = stderr(&refused);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("do not hold the model that the run in run"),
+        "{said}"
+    );
+    assert!(said.contains("hint: --allow-model-change"), "{said}");
+
+    let allowed = run(&["--allow-model-change"]).output().unwrap();
+    let said = stderr(&allowed);
+    assert_eq!(allowed.status.code(), Some(0), "{said}");
+    assert!(said.contains("mixes the scores of both"), "{said}");
+    let status = Command::new(env!("CARGO_BIN_EXE_hvmap"))
+        .current_dir(home.path())
+        .args(["status", "run"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(status.stdout).unwrap();
+    assert!(
+        told.contains("with another model: half version 2"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_run_does_not_begin_with_another_model_than_the_packaged_one() {
+    let server = Serving::start();
+    let home = tempfile::tempdir().unwrap();
+    let url = format!("http://{}/v1/models/half", server.address());
+    let fixture = |name: &str| serving::fixture(name).display().to_string();
+    let run = |flags: &[&str]| {
+        let imagery = "synthetic:1";
+        let output = remote_run_of(SMALL_AREA, home.path(), imagery, std::slice::from_ref(&url))
+            .args(flags)
+            .output()
+            .unwrap();
+        (output.status.code(), stderr(&output))
+    };
+    let other = fixture("contract_int8.onnx");
+    let (code, said) = run(&["--canary", &other]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("is not that of") && said.contains("canary tile"),
+        "{said}"
+    );
+    let (code, said) = run(&["--canary", &other, "--allow-model-change"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("cannot be used with"), "{said}");
+    let (code, said) = run(&["--canary", &fixture("contract.onnx")]);
+    assert_eq!(code, Some(0), "{said}");
 }

@@ -44,12 +44,12 @@ const METRICS_EVERY: Duration = Duration::from_secs(1);
 /// Whatever stops a run, each with a hint.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let mut out = args.out.clone().unwrap_or_default();
-    let result = Plan::new(&args).and_then(|plan| {
+    let result = Plan::new(&args).and_then(|mut plan| {
         out.clone_from(&plan.out);
         if args.process.dry_run {
             return estimate::print(&args, &plan).map(|()| 0);
         }
-        start(&args, &plan)
+        start(&args, &mut plan)
     });
     if !args.process.dry_run {
         let exit = result
@@ -61,7 +61,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
 }
 
 /// One start of a run; answers the exit code.
-fn start(args: &Args, plan: &Plan) -> Result<u8, CliError> {
+fn start(args: &Args, plan: &mut Plan) -> Result<u8, CliError> {
     if args.process.retry_failed && !plan.out.join(FILE_NAME).exists() {
         return Err(ledger_trouble::explain(LedgerError::NoRun {
             dir: plan.out.clone(),
@@ -238,14 +238,14 @@ fn draw_audit(ledger: &Ledger, plan: &Plan, wanted: u64) -> Result<(), CliError>
 }
 
 /// The run's ledger: made, or opened when the folder holds the same run.
-fn open_ledger(plan: &Plan) -> Result<Ledger, CliError> {
+fn open_ledger(plan: &mut Plan) -> Result<Ledger, CliError> {
     let mut ledger = match Ledger::open(&plan.out) {
         Err(LedgerError::NoRun { .. }) => {
             Ledger::create(&plan.out, &plan.manifest).map_err(ledger_trouble::explain)?
         }
         opened => {
             let mut ledger = opened.map_err(ledger_trouble::explain)?;
-            plan.refuse_differences(&ledger.reader().manifest()?)?;
+            plan.go_on_from(&ledger.reader().manifest()?)?;
             ledger
                 .relabel(&plan.manifest)
                 .map_err(ledger_trouble::explain)?;

@@ -6,9 +6,12 @@ use super::{Args, command_line, default_out};
 use crate::{
     cli::{CliError, DEMO_MODEL, area_args, imagery_args::ImagerySettings, terminal},
     imagery::ImagerySource,
-    ledger::{ImageryRecord, Manifest, SettingsRecord},
+    ledger::{Difference, ImageryRecord, Manifest, SettingsRecord},
     pipeline::model_record,
-    predict::{Model, ModelInfo, remote::same_answers},
+    predict::{
+        Model, ModelInfo,
+        remote::{is_server, same_answers},
+    },
     tiles::{Cover, TileCoord, UNIT_TILES_MAX},
 };
 
@@ -27,6 +30,9 @@ pub struct Plan {
     /// Where a guided scan begins.
     pub seeds: Vec<TileCoord>,
     pub out: PathBuf,
+    /// Servers run the model.
+    is_served: bool,
+    allow_model_change: bool,
 }
 
 impl Plan {
@@ -56,6 +62,8 @@ impl Plan {
             cover.zoom()
         ));
         let source: Arc<dyn ImagerySource> = Arc::from(args.imagery.settings.open(&imagery)?);
+        let is_served = model.models.iter().all(|name| is_server(name));
+        let allow_model_change = model.server.allow_model_change;
         let model = model.load()?;
         let description = source.description().clone();
         let info = model.info();
@@ -95,6 +103,7 @@ impl Plan {
             scan_settings,
             engine: info.engine.clone(),
             rate: args.imagery.settings.rate,
+            model: None,
         };
         say_sources(&description, info);
         Ok(Self {
@@ -108,6 +117,8 @@ impl Plan {
             manifest,
             settings,
             seeds,
+            is_served,
+            allow_model_change,
         })
     }
 
@@ -116,12 +127,70 @@ impl Plan {
         command_line::to_paste()
     }
 
-    /// Refuses to go on in a folder that holds a run of other settings.
-    pub fn refuse_differences(&self, recorded: &Manifest) -> Result<(), CliError> {
+    /// Compares with the run that a folder holds, before this one goes on in it. A model that was
+    /// swapped since is refused or, where that is allowed, noted in the settings.
+    pub fn go_on_from(&mut self, recorded: &Manifest) -> Result<(), CliError> {
+        if let Some(difference) = self.another_served_model(recorded) {
+            if !self.allow_model_change {
+                return Err(self.model_changed(&difference));
+            }
+            terminal::warn(format_args!(
+                "the run in {} goes on with another model, and mixes the scores of both: \
+                 {difference}",
+                self.out.display()
+            ));
+            let now = &self.manifest.model;
+            self.settings.model = Some(format!("{} {}", now.name, now.checksum));
+            self.manifest.model = recorded.model.clone();
+        }
         let differences = recorded.differences(&self.manifest);
         if differences.is_empty() {
-            return self.refuse_another_served_model(recorded);
+            return Ok(());
         }
+        Err(self.other_settings(&differences))
+    }
+
+    /// What tells the servers' model from the one that the run was begun with, where both answer the
+    /// same classes in the same way.
+    fn another_served_model(&self, recorded: &Manifest) -> Option<String> {
+        let (then, now) = (&recorded.model, &self.manifest.model);
+        if !self.is_served
+            || then.classes != now.classes
+            || then.positives != now.positives
+            || then.adaptation != now.adaptation
+            || then.attribution_columns_px != now.attribution_columns_px
+            || then.attribution_rows_px != now.attribution_rows_px
+            || then.trained_on_synthetic != now.trained_on_synthetic
+        {
+            return None;
+        }
+        if then.checksum != now.checksum {
+            return Some(format!(
+                "{} {} then, {} {} now",
+                then.name, then.checksum, now.name, now.checksum
+            ));
+        }
+        // A server that tells no checksum may hold another model under the same name and version.
+        match (&then.answers, &now.answers) {
+            (Some(then), Some(now)) if !same_answers(then, now) => {
+                Some("the built-in tiles are answered otherwise".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    fn model_changed(&self, difference: &str) -> CliError {
+        CliError::new(format!(
+            "the model servers do not hold the model that the run in {} was begun with: {difference}",
+            self.out.display()
+        ))
+        .hint(
+            "serve the model of the run's start again, or give this run another folder with --out\n\
+             --allow-model-change goes on and mixes the scores of both",
+        )
+    }
+
+    fn other_settings(&self, differences: &[Difference]) -> CliError {
         let list: Vec<String> = differences
             .iter()
             .map(|d| format!("{} is {} there and {} here", d.setting, d.recorded, d.asked))
@@ -137,27 +206,12 @@ impl Plan {
                 self.manifest.threshold
             ));
         }
-        Err(CliError::new(format!(
+        CliError::new(format!(
             "{} holds a run with other settings: {}",
             self.out.display(),
             list.join("; ")
         ))
-        .hint(hint))
-    }
-}
-
-impl Plan {
-    /// A server that tells no checksum may hold another model under the same name and version.
-    fn refuse_another_served_model(&self, recorded: &Manifest) -> Result<(), CliError> {
-        match (&recorded.model.answers, &self.manifest.model.answers) {
-            (Some(then), Some(now)) if !same_answers(then, now) => Err(CliError::new(format!(
-                "the model servers answer the built-in tiles otherwise than when the run in {} was \
-                 begun: it is another model",
-                self.out.display()
-            ))
-            .hint("serve the model of the run's start again, or give this run another folder with --out")),
-            _ => Ok(()),
-        }
+        .hint(hint)
     }
 }
 

@@ -68,36 +68,60 @@ impl Canaries {
         classes: &[String],
         got: &[f32],
     ) -> Result<(), PredictError> {
-        let expected = self.scores.iter().flatten();
-        // NaN differs from everything by infinity, so that it is always the worst.
-        let distance = |a: f32, b: f32| {
-            let distance = (a - b).abs();
-            if distance.is_nan() {
-                f32::INFINITY
-            } else {
-                distance
-            }
+        let Some(worst) = self.worst(got) else {
+            return Ok(());
         };
-        let worst = got
-            .iter()
-            .zip(expected)
-            .enumerate()
-            .max_by(|(_, (a, b)), (_, (c, d))| distance(**a, **b).total_cmp(&distance(**c, **d)));
-        match worst {
-            Some((index, (&got, &expected))) if distance(got, expected) > self.tolerance => {
-                Err(PredictError::Canary {
-                    model: model.to_owned(),
-                    tile: index / classes.len(),
-                    class: classes[index % classes.len()].clone(),
+        Err(PredictError::Canary {
+            model: model.to_owned(),
+            tile: worst.tile,
+            class: classes[worst.column].clone(),
+            got: worst.got,
+            expected: worst.expected,
+            tolerance: self.tolerance,
+            engine: engine.to_owned(),
+        })
+    }
+
+    /// Of the scores, one row a tile, the one that is farthest from the recorded one, if that is out
+    /// of tolerance.
+    #[must_use]
+    pub fn worst(&self, got: &[f32]) -> Option<WrongScore> {
+        // NaN differs from everything by infinity, so that it is always the worst.
+        let distance = |a: f32, b: f32| match (a - b).abs() {
+            distance if distance.is_nan() => f32::INFINITY,
+            distance => distance,
+        };
+        let recorded = self.scores.iter().enumerate().flat_map(|(tile, row)| {
+            row.iter()
+                .enumerate()
+                .map(move |(column, &expected)| (tile, column, expected))
+        });
+        got.iter()
+            .zip(recorded)
+            .map(|(&got, (tile, column, expected))| {
+                let wrong = WrongScore {
+                    tile,
+                    column,
                     got,
                     expected,
-                    tolerance: self.tolerance,
-                    engine: engine.to_owned(),
-                })
-            }
-            _ => Ok(()),
-        }
+                };
+                (distance(got, expected), wrong)
+            })
+            .max_by(|(a, _), (b, _)| a.total_cmp(b))
+            .filter(|(distance, _)| *distance > self.tolerance)
+            .map(|(_, wrong)| wrong)
     }
+}
+
+/// A canary's score that is not the recorded one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WrongScore {
+    /// Position of the tile, counted from 0.
+    pub tile: usize,
+    /// Position of the class.
+    pub column: usize,
+    pub got: f32,
+    pub expected: f32,
 }
 
 /// How many tiles [`built_in_tiles`] gives.

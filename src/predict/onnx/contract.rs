@@ -4,10 +4,13 @@
 //! run it and to read its answers. `docs/MODELS.md` lists the keys; the packager in `python/`
 //! writes them.
 
+use std::path::Path;
+
 use serde::de::DeserializeOwned;
 
 use super::{
     canary::Canaries,
+    graph,
     settings::{Activation, Combine},
 };
 use crate::predict::{AttributionMap, PredictError};
@@ -57,6 +60,25 @@ pub struct Contract {
 }
 
 impl Contract {
+    /// Reads the metadata of a file without loading it into an engine, or `None` when it was not
+    /// packaged.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is no ONNX model, and as [`Contract::read`].
+    pub fn of_file(path: &Path) -> Result<Option<Self>, PredictError> {
+        let model = path.display().to_string();
+        let file = std::fs::read(path).map_err(|source| PredictError::Read {
+            model: model.clone(),
+            source,
+        })?;
+        let metadata = graph::metadata(&file).ok_or_else(|| PredictError::Unusable {
+            model: model.clone(),
+            reason: "it is no ONNX file, or is cut short".into(),
+            hint: None,
+        })?;
+        Self::read(&model, &|key| metadata.get(key).cloned())
+    }
+
     /// Reads the metadata of the model named `model`, or `None` when it was not packaged.
     ///
     /// # Errors

@@ -6,6 +6,27 @@
 
 use std::collections::HashMap;
 
+/// The metadata that a model's file carries, by key; `None` for what is no ONNX model.
+#[must_use]
+pub fn metadata(file: &[u8]) -> Option<HashMap<String, String>> {
+    let mut all = HashMap::new();
+    for field in Fields(file) {
+        // ModelProto.metadata_props, of StringStringEntryProto.
+        if let (14, Value::Bytes(entry)) = field? {
+            let (mut key, mut value) = (String::new(), String::new());
+            for field in Fields(entry) {
+                match field? {
+                    (1, Value::Bytes(bytes)) => key = text(bytes),
+                    (2, Value::Bytes(bytes)) => value = text(bytes),
+                    _ => {}
+                }
+            }
+            all.insert(key, value);
+        }
+    }
+    Some(all)
+}
+
 /// Facts about a model's graph.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GraphFacts {
@@ -405,11 +426,19 @@ mod tests {
     }
 
     #[test]
+    fn metadata_is_read_without_an_engine() {
+        let metadata = metadata(&fixture("contract.onnx")).unwrap();
+        assert_eq!(metadata["hvmap.contract"], "1");
+        assert!(metadata.contains_key("hvmap.canary_images"));
+    }
+
+    #[test]
     fn a_file_cut_anywhere_is_no_model_and_no_panic() {
         let file = fixture("nchw_logits.onnx");
         for length in (0..file.len()).step_by(7) {
             // Whether the facts come out depends on where the cut falls; only a panic is wrong.
             let _ = read(&file[..length]);
+            let _ = metadata(&file[..length]);
         }
         assert_eq!(read(&file[..file.len() / 2]), None);
         assert_eq!(read(b""), None);

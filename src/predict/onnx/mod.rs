@@ -27,7 +27,7 @@ mod told;
 mod work;
 
 pub use arrangement::{Arrangement, Decided};
-pub use canary::{BUILT_IN_TILES, Canaries, built_in_tiles};
+pub use canary::{BUILT_IN_TILES, Canaries, WrongScore, built_in_tiles};
 pub use contract::{CONTRACT_VERSION, Contract, Training};
 pub use device::{Device, DeviceChoice};
 pub use engine::Source;

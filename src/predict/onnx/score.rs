@@ -19,25 +19,38 @@ impl ScoreRule {
         if row.iter().any(|output| !output.is_finite()) {
             return f32::NAN;
         }
-        let positives = self.positives.iter().map(|&column| row[column]);
-        let score = match self.activation {
-            Activation::None => self.combined(positives),
-            Activation::Sigmoid => self.combined(positives.map(|x| 1.0 / (1.0 + (-x).exp()))),
-            Activation::Softmax => {
-                // Less the largest, so that no exponential overflows.
-                let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let sum: f32 = row.iter().map(|x| (x - largest).exp()).sum();
-                self.combined(positives.map(|x| (x - largest).exp() / sum))
-            }
+        let probability = self.probability(row);
+        let positives = self
+            .positives
+            .iter()
+            .map(|&column| probability(row[column]));
+        let score = match self.combine {
+            Combine::Sum => positives.sum::<f32>(),
+            Combine::Largest => positives.fold(0.0, f32::max),
         };
         // Probabilities that were rounded may add up to a little more than 1.
         score.clamp(0.0, 1.0)
     }
 
-    fn combined(&self, positives: impl Iterator<Item = f32>) -> f32 {
-        match self.combine {
-            Combine::Sum => positives.sum(),
-            Combine::Largest => positives.fold(0.0, f32::max),
+    /// The probabilities of all columns of one row.
+    #[must_use]
+    pub fn probabilities(&self, row: &[f32]) -> Vec<f32> {
+        row.iter().copied().map(self.probability(row)).collect()
+    }
+
+    /// What makes a probability of one output of a row.
+    fn probability(&self, row: &[f32]) -> impl Fn(f32) -> f32 + use<> {
+        let activation = self.activation;
+        let (mut largest, mut sum) = (0.0, 1.0);
+        if activation == Activation::Softmax {
+            // Less the largest, so that no exponential overflows.
+            largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            sum = row.iter().map(|x| (x - largest).exp()).sum();
+        }
+        move |output| match activation {
+            Activation::None => output,
+            Activation::Sigmoid => 1.0 / (1.0 + (-output).exp()),
+            Activation::Softmax => (output - largest).exp() / sum,
         }
     }
 }
@@ -71,6 +84,7 @@ mod tests {
         let rule = rule(Activation::Softmax, &[0], Combine::Sum);
         assert_eq!(rule.score(&[1000.0, 1000.0]), 0.5);
         assert_eq!(rule.score(&[1000.0, -1000.0]), 1.0);
+        assert_eq!(rule.probabilities(&[3.0, 3.0]), [0.5, 0.5]);
     }
 
     #[test]

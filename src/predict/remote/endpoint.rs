@@ -14,9 +14,9 @@ use super::{
     RemoteSettings,
     answer::{Expected, Row},
     described::{Described, InputForm, Refusal},
-    grpc,
+    grpc, http,
     place::{Place, Protocol},
-    rest, v2, v2_grpc,
+    rest, rpc, v2, v2_grpc,
 };
 use crate::{
     image::{self, RGB_BYTES},
@@ -31,7 +31,7 @@ use crate::{
 pub(super) const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// Characters of a server's words that are passed on.
 const WORDS_CHARS_MAX: usize = 300;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One model at one server.
 #[derive(Debug)]
@@ -87,6 +87,16 @@ pub(super) enum Reply {
     Silent {
         reason: String,
     },
+}
+
+impl From<Result<Vec<Row>, String>> for Reply {
+    /// From an answer as it was read, or what is wrong with it.
+    fn from(read: Result<Vec<Row>, String>) -> Self {
+        match read {
+            Ok(rows) => Self::Rows(rows),
+            Err(reason) => Self::Failed { reason },
+        }
+    }
 }
 
 /// Images on their way to a server.
@@ -162,14 +172,14 @@ impl Endpoint {
             reason,
         };
         let wire = match place.protocol {
-            Protocol::Rest => Wire::Rest(http_client(settings).map_err(unfit)?),
+            Protocol::Rest => Wire::Rest(http::client(settings).map_err(unfit)?),
             Protocol::Grpc => Wire::Grpc(
-                PredictionServiceClient::new(channel(&place, settings).map_err(unfit)?)
+                PredictionServiceClient::new(rpc::channel(&place, settings).map_err(unfit)?)
                     .max_decoding_message_size(ANSWER_BYTES_MAX),
             ),
-            Protocol::V2 => Wire::V2(http_client(settings).map_err(unfit)?),
+            Protocol::V2 => Wire::V2(http::client(settings).map_err(unfit)?),
             Protocol::V2Grpc => Wire::V2Grpc(
-                GrpcInferenceServiceClient::new(channel(&place, settings).map_err(unfit)?)
+                GrpcInferenceServiceClient::new(rpc::channel(&place, settings).map_err(unfit)?)
                     .max_decoding_message_size(ANSWER_BYTES_MAX),
             ),
         };
@@ -276,25 +286,6 @@ impl InputForm {
     pub(super) fn is_pixels(self) -> bool {
         self == Self::Pixels
     }
-}
-
-fn http_client(settings: &RemoteSettings) -> Result<Client, String> {
-    Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(settings.request_timeout)
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .map_err(|error| error.to_string())
-}
-
-/// Connects at the first request, and again after a failure.
-fn channel(place: &Place, settings: &RemoteSettings) -> Result<Channel, String> {
-    let endpoint = tonic::transport::Endpoint::from_shared(place.base.clone())
-        .map_err(|error| error.to_string())?
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(settings.request_timeout);
-    Ok(endpoint.connect_lazy())
 }
 
 /// A server's words, of which some quote the whole request.

@@ -1,24 +1,24 @@
 //! TF Serving's `PredictionService` over gRPC: images travel as the bytes they are.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use prost::Message as _;
-use serde_json::Value;
-use tonic::{Code, Status, metadata::MetadataMap, transport::Channel};
+use tonic::transport::Channel;
 
 use super::{
     RemoteSettings,
     answer::{self, Expected, Tensor},
-    described::{Described, Element, Facts, InputForm, Port, Signature},
-    endpoint::{Images, Reply, chain, clipped},
+    described::{Described, Element, InputForm, Port, Signature},
+    endpoint::{Images, Reply},
     place::Place,
-    rest::LOCALIZE,
+    rpc::{facts, verdict, words},
+    tf_serving::{Definition, Metadata, signature},
 };
 use crate::{
     predict::PredictError,
     wire::tensorflow::{
-        DataType, TensorInfo, TensorProto, TensorShapeProto,
+        DataType, SignatureDef, TensorInfo, TensorProto, TensorShapeProto,
         serving::{
             GetModelMetadataRequest, ModelSpec, PredictRequest, SignatureDefMap,
             model_spec::VersionChoice, prediction_service_client::PredictionServiceClient,
@@ -26,10 +26,6 @@ use crate::{
         tensor_shape_proto::Dim,
     },
 };
-
-const DEFAULT_SIGNATURE: &str = "serving_default";
-/// The header of an answer in which `hvmap serve` says, as JSON, what its protocol has no field for.
-const FACTS_HEADER: &str = "hvmap-model-bin";
 
 pub(super) async fn describe(
     mut client: PredictionServiceClient<Channel>,
@@ -58,83 +54,39 @@ pub(super) async fn describe(
         .get("signature_def")
         .and_then(|any| SignatureDefMap::decode(any.value.as_slice()).ok())
         .ok_or_else(|| place.server("its metadata holds no signatures"))?;
-    described(&signatures, facts, version, settings).map_err(|refusal| place.unusable(refusal))
-}
-
-/// What `hvmap serve` says in a header; nothing from other servers.
-pub(super) fn facts(headers: &MetadataMap) -> Result<Option<Facts>, String> {
-    let Some(value) = headers.get_bin(FACTS_HEADER) else {
-        return Ok(None);
-    };
-    let json: Value = value
-        .to_bytes()
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .ok_or_else(|| format!("its header {FACTS_HEADER} is no JSON"))?;
-    Facts::read(&json).map(Some)
-}
-
-fn described(
-    signatures: &SignatureDefMap,
-    facts: Option<Facts>,
-    version: Option<String>,
-    settings: &RemoteSettings,
-) -> Result<Described, (String, String)> {
-    let plain = |reason: String| (reason, String::new());
-    let localizes = facts
-        .as_ref()
-        .is_some_and(|facts| facts.attribution.is_some());
-    let name = if localizes {
-        LOCALIZE
-    } else {
-        DEFAULT_SIGNATURE
-    };
-    let definition = signatures.signature_def.get(name).ok_or_else(|| {
-        let names: Vec<&str> = signatures
+    let metadata = Metadata {
+        version,
+        signatures: signatures
             .signature_def
-            .keys()
-            .map(String::as_str)
-            .collect();
-        plain(format!(
-            "its metadata has no signature {name}, but {}",
-            if names.is_empty() {
-                "none".to_owned()
-            } else {
-                names.join(", ")
-            }
-        ))
-    })?;
-    let method = definition.method_name.as_str();
-    if !method.is_empty() && method != "tensorflow/serving/predict" {
-        return Err(plain(format!(
-            "its signature {name} is for {method}, expected tensorflow/serving/predict"
-        )));
-    }
-    let ports = |ports: &std::collections::BTreeMap<String, TensorInfo>| {
+            .into_iter()
+            .map(|(name, definition)| (name, defined(definition)))
+            .collect(),
+        facts,
+        interface: "gRPC",
+    };
+    metadata
+        .described(settings)
+        .map_err(|refusal| place.unusable(refusal))
+}
+
+fn defined(definition: SignatureDef) -> Definition {
+    let ports = |ports: BTreeMap<String, TensorInfo>| {
         ports
-            .iter()
+            .into_iter()
             .map(|(name, port)| Port {
-                name: name.clone(),
                 element: Element::named(port.dtype().as_str_name()),
                 shape: shape(port.tensor_shape.as_ref()),
+                name,
             })
             .collect()
     };
-    let signature = Signature {
-        inputs: ports(&definition.inputs),
-        outputs: ports(&definition.outputs),
-    };
-    let engine = match &facts {
-        Some(facts) => format!("served by {}", facts.engine),
-        None => "served over TF Serving's gRPC interface".into(),
-    };
-    Ok(Described {
-        version,
-        input: signature.input(settings.input_key.as_deref(), facts.as_ref())?,
-        outputs: signature.outputs(settings.adaptation.output.as_deref(), facts.as_ref())?,
-        facts,
-        engine,
-    })
+    Definition {
+        method: definition.method_name,
+        signature: Signature {
+            inputs: ports(definition.inputs),
+            outputs: ports(definition.outputs),
+        },
+    }
 }
 
 fn shape(shape: Option<&TensorShapeProto>) -> Option<Vec<i64>> {
@@ -167,14 +119,13 @@ pub(super) async fn predict(
         Err(reason) => return Reply::BadBatch { reason },
     };
     let outputs = &described.outputs;
-    let signature = if outputs.attribution.is_some() {
-        LOCALIZE
-    } else {
-        DEFAULT_SIGNATURE
-    };
     let wanted = [&outputs.scores, &outputs.attribution];
     let request = PredictRequest {
-        model_spec: Some(spec(place, described.version.as_deref(), signature)),
+        model_spec: Some(spec(
+            place,
+            described.version.as_deref(),
+            signature(outputs),
+        )),
         inputs: [(described.input.key.clone(), input)].into(),
         output_filter: wanted.into_iter().flatten().cloned().collect(),
     };
@@ -187,53 +138,9 @@ pub(super) async fn predict(
         .into_iter()
         .map(|(name, tensor)| read(name, &tensor))
         .collect();
-    match tensors.and_then(|tensors| answer::rows_of(&tensors, expected)) {
-        Ok(rows) => Reply::Rows(rows),
-        Err(reason) => Reply::Failed { reason },
-    }
-}
-
-/// What a status means for the images that were sent.
-pub(super) fn verdict(status: &Status) -> Reply {
-    let reason = words(status);
-    // A status that no server sent has the transport's error behind it.
-    if std::error::Error::source(status).is_some() {
-        return Reply::Silent { reason };
-    }
-    match status.code() {
-        Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition => {
-            Reply::BadBatch { reason }
-        }
-        Code::NotFound => Reply::Gone { reason },
-        Code::ResourceExhausted | Code::Unavailable | Code::DeadlineExceeded | Code::Aborted => {
-            Reply::Busy {
-                reason,
-                wait: pushback(status),
-            }
-        }
-        // The client's own time limit.
-        Code::Cancelled => Reply::Silent { reason },
-        Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented => {
-            Reply::Refused { reason }
-        }
-        _ => Reply::Failed { reason },
-    }
-}
-
-/// How long a server wants to be left alone, in gRPC's header for it.
-fn pushback(status: &Status) -> Option<Duration> {
-    let wait = status.metadata().get("grpc-retry-pushback-ms")?;
-    Some(Duration::from_millis(wait.to_str().ok()?.parse().ok()?))
-}
-
-/// A status in a server's words.
-pub(super) fn words(status: &Status) -> String {
-    let code = status.code();
-    match (std::error::Error::source(status), status.message()) {
-        (Some(source), _) => chain(source),
-        (None, "") => code.description().to_owned(),
-        (None, message) => format!("{code:?}: {}", clipped(message)),
-    }
+    tensors
+        .and_then(|tensors| answer::rows_of(&tensors, expected))
+        .into()
 }
 
 fn tensor(form: InputForm, images: Images<'_>) -> Result<TensorProto, String> {
@@ -338,21 +245,6 @@ mod tests {
         listed.float_val = vec![0.25, 0.5];
         let values = read("y".into(), &listed).unwrap().values;
         assert_eq!(values, [0.25, 0.5, 0.5, 0.5]);
-    }
-
-    #[test]
-    fn a_busy_server_says_for_how_long() {
-        let mut status = Status::unavailable("full");
-        let wait = |status: &Status| match verdict(status) {
-            Reply::Busy { wait, .. } => wait,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(wait(&status), None);
-        let header = tonic::metadata::MetadataValue::from(1500);
-        status
-            .metadata_mut()
-            .insert("grpc-retry-pushback-ms", header);
-        assert_eq!(wait(&status), Some(Duration::from_millis(1500)));
     }
 
     #[test]

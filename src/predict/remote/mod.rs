@@ -9,10 +9,14 @@ mod answer;
 mod described;
 mod endpoint;
 mod grpc;
+mod http;
 mod identity;
 mod place;
 mod pool;
+mod reference;
 mod rest;
+mod rpc;
+mod tf_serving;
 mod v2;
 mod v2_grpc;
 
@@ -29,6 +33,7 @@ use endpoint::{Endpoint, Images, Known, Reply};
 pub use identity::same_answers;
 pub use place::is_server;
 use pool::Pool;
+pub use reference::Reference;
 
 use super::{
     Batch, Classifier, ImageForm, Model, ModelInfo, PredictError, Predictions,
@@ -50,6 +55,8 @@ pub struct RemoteSettings {
     pub adaptation: AdaptationFlags,
     /// The input that takes images, where the servers do not say it or have several.
     pub input_key: Option<String>,
+    /// The packaged model that every server has to hold.
+    pub reference: Option<Reference>,
     /// Go on with another model where a server swaps its own during a run.
     pub allow_model_change: bool,
     /// How long no server may answer before a run stops.
@@ -63,6 +70,7 @@ impl Default for RemoteSettings {
         Self {
             adaptation: AdaptationFlags::default(),
             input_key: None,
+            reference: None,
             allow_model_change: false,
             patience: Duration::from_secs(60),
             request_timeout: Duration::from_secs(40),
@@ -126,6 +134,12 @@ impl RemoteModel {
             endpoints.push(endpoint);
         }
         let (info, rule) = identity::agree(&endpoints, settings)?;
+        if let Some(reference) = &settings.reference {
+            for endpoint in &endpoints {
+                let described = &endpoint.known().described;
+                runtime.block_on(reference.check(endpoint, described, &rule))?;
+            }
+        }
         let all_take_pixels = endpoints
             .iter()
             .all(|endpoint| endpoint.known().described.input.form.is_pixels());
@@ -329,6 +343,10 @@ impl Shared {
             &self.trial,
             classes,
         ))?;
+        if let Some(reference) = &self.settings.reference {
+            let checked = reference.check(endpoint, &found.described, &self.rule);
+            self.runtime.block_on(checked)?;
+        }
         endpoint.adopt(found);
         Ok(())
     }

@@ -2,14 +2,18 @@
 
 use url::Url;
 
-use crate::predict::PredictError;
+use crate::{
+    predict::PredictError,
+    wire::path::{Chosen, ModelPath, percent_decoded},
+};
 
 /// What a URL may look like, for people.
 pub(super) const FORMS: &str = "expected one of\n\
      http://HOST:8501/v1/models/NAME   (TF Serving, KServe v1)\n\
      grpc://HOST:8500/NAME             (TF Serving)\n\
      http://HOST:8000/v2/models/NAME   (KServe v2)\n\
-     grpc+v2://HOST:8001/NAME          (KServe v2)";
+     grpc+v2://HOST:8001/NAME          (KServe v2)\n\
+     or, with TLS, https://, grpcs:// and grpcs+v2://";
 
 /// How a server is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +42,7 @@ pub(super) struct Place {
     pub model: String,
     /// As in the URL; otherwise the server chooses.
     pub version: Option<String>,
-    /// A label instead of a version, percent-encoded.
+    /// A label instead of a version, percent-encoded where it goes into a path.
     pub label: Option<String>,
 }
 
@@ -59,10 +63,13 @@ impl Place {
             hint: Some(FORMS.into()),
         };
         let mut url = Url::parse(given).map_err(|error| unusable(format!("its URL: {error}")))?;
+        // Those of gRPC: the protocol, whether it goes by TLS, and the port unless one is named.
         let grpc = match url.scheme() {
             "http" | "https" => None,
-            "grpc" => Some((Protocol::Grpc, 8500)),
-            "grpc+v2" => Some((Protocol::V2Grpc, 8001)),
+            "grpc" => Some((Protocol::Grpc, "http", 8500)),
+            "grpcs" => Some((Protocol::Grpc, "https", 443)),
+            "grpc+v2" => Some((Protocol::V2Grpc, "http", 8001)),
+            "grpcs+v2" => Some((Protocol::V2Grpc, "https", 443)),
             other => return Err(unusable(format!("its scheme is {other}"))),
         };
         if url.host_str().is_none_or(str::is_empty) {
@@ -71,114 +78,78 @@ impl Place {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(unusable("its URL has a query or a fragment".into()));
         }
-        let path = url.path().trim_end_matches('/').to_owned();
-        let (protocol, prefix, rest) = match grpc {
-            Some((protocol, _)) => (protocol, "", path.trim_start_matches('/')),
-            None => {
-                let split = |mark: &str| {
-                    path.find(mark)
-                        .map(|at| (path[..at].to_owned(), path[at + mark.len()..].to_owned()))
-                };
-                if let Some((prefix, rest)) = split("/v1/models/") {
-                    let rest = rest.strip_suffix(":predict").unwrap_or(&rest).to_owned();
-                    return Self::of(url, given, Protocol::Rest, &prefix, &rest).map_err(unusable);
-                }
-                let Some((prefix, rest)) = split("/v2/models/") else {
-                    return Err(unusable("its URL names no model".into()));
-                };
-                let rest = rest.strip_suffix("/infer").unwrap_or(&rest).to_owned();
-                return Self::of(url, given, Protocol::V2, &prefix, &rest).map_err(unusable);
-            }
-        };
-        if let Some((_, port)) = grpc
-            && url.port().is_none()
-        {
-            // Only special schemes refuse a port, and these are none.
-            let _ = url.set_port(Some(port));
+        let mut shown = given.to_owned();
+        if url.password().is_some() {
+            let mut hidden = url.clone();
+            // Only URLs without a host refuse a password.
+            let _ = hidden.set_password(Some("***"));
+            shown = hidden.to_string();
         }
-        let rest = rest.to_owned();
-        Self::of(url, given, protocol, prefix, &rest).map_err(unusable)
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path("");
+        if let Some((protocol, scheme, port)) = grpc {
+            if !url.username().is_empty() || url.password().is_some() {
+                return Err(unusable(
+                    "its URL has a user, which gRPC does not take".into(),
+                ));
+            }
+            if url.port().is_none() {
+                // Only special schemes refuse a port, and these are none.
+                let _ = url.set_port(Some(port));
+            }
+            let authority = url.as_str().split_once("://").map_or("", |(_, rest)| rest);
+            let base = format!("{scheme}://{}", authority.trim_end_matches('/'));
+            return Self::of(shown, protocol, base, path.trim_start_matches('/')).map_err(unusable);
+        }
+        let forms = [
+            (Protocol::Rest, "/v1/models/", ":predict"),
+            (Protocol::V2, "/v2/models/", "/infer"),
+        ];
+        for (protocol, mark, verb) in forms {
+            if let Some((prefix, rest)) = path.split_once(mark) {
+                let base = format!("{}{prefix}", url.as_str().trim_end_matches('/'));
+                let rest = rest.strip_suffix(verb).unwrap_or(rest);
+                return Self::of(shown, protocol, base, rest).map_err(unusable);
+            }
+        }
+        Err(unusable("its URL names no model".into()))
     }
 
-    /// From what follows the prefix: `NAME`, `NAME/versions/N` or `NAME/labels/L`.
-    fn of(
-        url: Url,
-        given: &str,
-        protocol: Protocol,
-        prefix: &str,
-        rest: &str,
-    ) -> Result<Self, String> {
-        let parts: Vec<&str> = rest.split('/').collect();
-        let (model_path, version, label) = match parts.as_slice() {
-            [model] if !model.is_empty() => (*model, None, None),
-            [model, "versions", version] if !model.is_empty() && !version.is_empty() => {
-                (*model, Some((*version).to_owned()), None)
-            }
-            [model, "labels", label]
-                if !model.is_empty()
-                    && !label.is_empty()
-                    && matches!(protocol, Protocol::Rest | Protocol::Grpc) =>
-            {
-                (*model, None, Some((*label).to_owned()))
-            }
-            _ => return Err("its URL names no model".into()),
-        };
-        if matches!(protocol, Protocol::Rest | Protocol::Grpc)
-            && let Some(version) = &version
-            && version.parse::<i64>().is_err()
-        {
-            return Err(format!("its version is {version}, expected a number"));
-        }
-        let mut shown = url.clone();
-        let mut base = url;
-        if shown.password().is_some() {
-            let _ = shown.set_password(Some("***"));
-        }
-        base.set_path("");
-        let base = match protocol {
-            Protocol::Grpc | Protocol::V2Grpc => {
-                if !base.username().is_empty() || base.password().is_some() {
-                    return Err("its URL has a user, which gRPC does not take".into());
+    /// From the part of a path that names the model.
+    fn of(shown: String, protocol: Protocol, base: String, path: &str) -> Result<Self, String> {
+        let path = ModelPath::read(path)
+            .filter(|path| path.rest.is_empty())
+            .ok_or("its URL names no model")?;
+        let is_tf_serving = matches!(protocol, Protocol::Rest | Protocol::Grpc);
+        let (version, label) = match path.chosen {
+            None => (None, None),
+            Some(Chosen::Version(version)) => {
+                if is_tf_serving && version.parse::<i64>().is_err() {
+                    return Err(format!("its version is {version}, expected a number"));
                 }
-                let authority = base.as_str().split_once("://").map_or("", |(_, rest)| rest);
-                format!("http://{}", authority.trim_end_matches('/'))
+                (Some(version.to_owned()), None)
             }
-            Protocol::Rest | Protocol::V2 => {
-                format!("{}{prefix}", base.as_str().trim_end_matches('/'))
+            Some(Chosen::Label(label)) if protocol == Protocol::Rest => {
+                (None, Some(label.to_owned()))
             }
-        };
-        let shown = if shown.password().is_some() {
-            shown.to_string()
-        } else {
-            given.to_owned()
+            Some(Chosen::Label(label)) if protocol == Protocol::Grpc => {
+                let label =
+                    percent_decoded(label).ok_or("its label is not percent-encoded UTF-8")?;
+                (None, Some(label))
+            }
+            Some(Chosen::Label(_)) => return Err("KServe v2 has no labels".into()),
         };
         Ok(Self {
             shown,
             protocol,
             base,
-            model: percent_decoded(model_path)
+            model: percent_decoded(path.name)
                 .ok_or("the model's name in its URL is not percent-encoded UTF-8")?,
-            model_path: model_path.to_owned(),
+            model_path: path.name.to_owned(),
             version,
             label,
         })
     }
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        if first == b'%' {
-            let digits = std::str::from_utf8(tail.get(..2)?).ok()?;
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
-            rest = &tail[2..];
-        } else {
-            bytes.push(first);
-            rest = tail;
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
@@ -222,6 +193,8 @@ mod tests {
         let infer = "http://h:8000/v2/models/a/versions/x/infer";
         check(infer, V2, "http://h:8000", "a", Some("x"));
         check("grpc+v2://h/a", V2Grpc, "http://h:8001", "a", None);
+        check("grpcs://h/a", Grpc, "https://h:443", "a", None);
+        check("grpcs+v2://h:8001/a", V2Grpc, "https://h:8001", "a", None);
     }
 
     #[test]
@@ -235,7 +208,7 @@ mod tests {
             "grpc://h:8500/a/b",
             "grpc://user:word@h/a",
             "grpc+v2://h/a/labels/b",
-            "grpcs://h/a",
+            "grpc+v3://h/a",
             "http://",
         ] {
             let error = Place::parse(url).unwrap_err();

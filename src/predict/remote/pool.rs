@@ -49,19 +49,53 @@ struct Load {
     reason: String,
 }
 
+impl Default for Load {
+    fn default() -> Self {
+        Self {
+            in_flight: 0,
+            limit: LIMIT_AT_FIRST,
+            fastest_s: f64::INFINITY,
+            rests_until: None,
+            failures: 0,
+            reason: String::new(),
+        }
+    }
+}
+
+impl Load {
+    /// Whether it gets another request now.
+    fn has_room(&self, now: Instant) -> bool {
+        // One request finds out whether a server is back.
+        let limit = if self.failures > 0 { 1.0 } else { self.limit };
+        self.rests_until.is_none_or(|until| until <= now) && (self.in_flight as f64) < limit
+    }
+
+    fn answered(&mut self, seconds: f64, requests_max: f64) {
+        self.failures = 0;
+        self.fastest_s = (self.fastest_s * 1.01).min(seconds);
+        if seconds <= self.fastest_s * LATENCY_RISE_MAX {
+            self.limit = (self.limit + 1.0 / self.limit).min(requests_max);
+        }
+    }
+
+    fn busy(&mut self, now: Instant, reason: String, wait: Option<Duration>) {
+        self.limit = (self.limit / 2.0).max(1.0);
+        self.reason = reason;
+        self.rests_until = Some(now + wait.unwrap_or(BUSY_REST).min(REST_MAX));
+    }
+
+    fn broken(&mut self, now: Instant, reason: String) {
+        self.failures += 1;
+        self.limit = LIMIT_AT_FIRST;
+        self.reason = reason;
+        let rest = Duration::from_millis(250 << self.failures.min(6)).min(REST_MAX);
+        self.rests_until = Some(now + rest);
+    }
+}
+
 impl Pool {
     pub(super) fn new(endpoints: Vec<Endpoint>, requests_max: usize, patience: Duration) -> Self {
-        let loads = endpoints
-            .iter()
-            .map(|_| Load {
-                in_flight: 0,
-                limit: LIMIT_AT_FIRST,
-                fastest_s: f64::INFINITY,
-                rests_until: None,
-                failures: 0,
-                reason: String::new(),
-            })
-            .collect();
+        let loads = endpoints.iter().map(|_| Load::default()).collect();
         Self {
             endpoints,
             state: Mutex::new(State {
@@ -96,11 +130,7 @@ impl Pool {
                 .loads
                 .iter()
                 .enumerate()
-                .filter(|(_, load)| {
-                    load.rests_until.is_none_or(|until| until <= now)
-                        // One request finds out whether a server is back.
-                        && (load.in_flight as f64) < if load.failures > 0 { 1.0 } else { load.limit }
-                })
+                .filter(|(_, load)| load.has_room(now))
                 .min_by_key(|(_, load)| load.in_flight)
                 .map(|(position, _)| position);
             if let Some(position) = free {
@@ -187,22 +217,14 @@ impl Lease<'_> {
         let seconds = self.started.elapsed().as_secs_f64();
         let mut state = self.pool.lock();
         state.silent_since = None;
-        let load = &mut state.loads[self.position];
-        load.failures = 0;
-        load.fastest_s = (load.fastest_s * 1.01).min(seconds);
-        if seconds <= load.fastest_s * LATENCY_RISE_MAX {
-            load.limit = (load.limit + 1.0 / load.limit).min(self.pool.requests_max);
-        }
+        state.loads[self.position].answered(seconds, self.pool.requests_max);
     }
 
     pub(super) fn busy(self, reason: String, wait: Option<Duration>) {
         let now = Instant::now();
         let mut state = self.pool.lock();
         state.silent_since.get_or_insert(now);
-        let load = &mut state.loads[self.position];
-        load.limit = (load.limit / 2.0).max(1.0);
-        load.reason = reason;
-        load.rests_until = Some(now + wait.unwrap_or(BUSY_REST).min(REST_MAX));
+        state.loads[self.position].busy(now, reason, wait);
     }
 
     pub(super) fn broken(self, reason: String) {
@@ -211,12 +233,7 @@ impl Lease<'_> {
         let now = Instant::now();
         let mut state = self.pool.lock();
         state.silent_since.get_or_insert(now);
-        let load = &mut state.loads[self.position];
-        load.failures += 1;
-        load.limit = LIMIT_AT_FIRST;
-        load.reason = reason;
-        let rest = Duration::from_millis(250 << load.failures.min(6)).min(REST_MAX);
-        load.rests_until = Some(now + rest);
+        state.loads[self.position].broken(now, reason);
     }
 }
 
@@ -224,5 +241,58 @@ impl Drop for Lease<'_> {
     fn drop(&mut self) {
         self.pool.lock().loads[self.position].in_flight -= 1;
         self.pool.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_gets_more_at_once_while_its_answers_come_as_fast_and_half_when_busy() {
+        let mut load = Load::default();
+        for _ in 0..100 {
+            load.answered(0.1, 8.0);
+        }
+        assert_eq!(load.limit, 8.0);
+        load.busy(Instant::now(), "full".into(), None);
+        assert_eq!(load.limit, 4.0);
+        // Slow answers are no reason for more.
+        load.answered(1.0, 8.0);
+        assert_eq!(load.limit, 4.0);
+        for _ in 0..10 {
+            load.busy(Instant::now(), "full".into(), None);
+        }
+        assert_eq!(load.limit, 1.0);
+    }
+
+    #[test]
+    fn a_busy_server_rests_as_long_as_it_says_within_a_bound() {
+        let now = Instant::now();
+        let mut load = Load::default();
+        load.busy(now, "full".into(), Some(Duration::from_secs(3)));
+        assert!(!load.has_room(now + Duration::from_secs(2)));
+        assert!(load.has_room(now + Duration::from_secs(3)));
+        load.busy(now, "full".into(), Some(Duration::from_secs(3600)));
+        assert!(load.has_room(now + REST_MAX));
+    }
+
+    #[test]
+    fn a_broken_server_rests_longer_each_time_and_is_tried_with_one_request() {
+        let now = Instant::now();
+        let mut load = Load::default();
+        let mut rests = Vec::new();
+        for _ in 0..10 {
+            load.broken(now, "gone".into());
+            rests.push(load.rests_until.unwrap() - now);
+        }
+        assert!(rests.is_sorted() && rests[0] < rests[3]);
+        assert_eq!(rests[9], REST_MAX);
+        let later = now + REST_MAX;
+        assert!(load.has_room(later));
+        load.in_flight = 1;
+        assert!(!load.has_room(later));
+        load.answered(0.1, 8.0);
+        assert!(load.has_room(later));
     }
 }

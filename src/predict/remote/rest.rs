@@ -1,19 +1,18 @@
 //! TF Serving's REST interface, which KServe v1 shares as far as predictions go.
 
-use std::time::Duration;
-
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use bytes::{Bytes, BytesMut};
-use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
+use bytes::Bytes;
+use reqwest::{Client, StatusCode, header};
 use serde_json::Value;
 
 use super::{
     RemoteSettings,
     answer::{self, Expected},
-    described::{Described, Element, Facts, Input, InputForm, Outputs, Port, Signature},
-    endpoint::{ANSWER_BYTES_MAX, Images, Reply, chain, clipped},
+    described::{Described, Element, Facts, Input, InputForm, Outputs, Port, Refusal, Signature},
+    endpoint::{Images, Reply},
+    http::{Answer, ask, get, refusal, verdict},
     place::Place,
-    v2::JSON_LENGTH_HEADER,
+    tf_serving::{Definition, Metadata, signature},
 };
 use crate::predict::PredictError;
 
@@ -30,7 +29,8 @@ pub(super) async fn describe(
     if status == StatusCode::OK {
         let json: Value = serde_json::from_slice(&body)
             .map_err(|error| place.server(format!("its metadata is no JSON: {error}")))?;
-        return described(&json, settings).map_err(|refusal| place.unusable(refusal));
+        let metadata = metadata(&json).map_err(|reason| place.server(reason))?;
+        return described(metadata, settings).map_err(|refusal| place.unusable(refusal));
     }
     // KServe v1 has no metadata. Its model is looked for first, so that a wrong name is not
     // answered with a lack of flags.
@@ -80,76 +80,50 @@ fn is_ready(status: &Value) -> bool {
             .is_some_and(|versions| versions.iter().any(available))
 }
 
-fn described(json: &Value, settings: &RemoteSettings) -> Result<Described, (String, String)> {
-    let plain = |reason: String| (reason, String::new());
+/// The metadata as TF Serving writes it; the error says what is wrong with that of `hvmap serve`.
+fn metadata(json: &Value) -> Result<Metadata, String> {
     let facts = match &json["metadata"]["hvmap"] {
         Value::Null => None,
-        facts => Some(Facts::read(facts).map_err(plain)?),
+        facts => Some(Facts::read(facts)?),
     };
-    let version = json["model_spec"]["version"].as_str().map(str::to_owned);
-    let signatures = &json["metadata"]["signature_def"]["signature_def"];
-    let localizes = facts
-        .as_ref()
-        .is_some_and(|facts| facts.attribution.is_some());
-    let name = if localizes {
-        LOCALIZE
-    } else {
-        "serving_default"
+    let signatures = json["metadata"]["signature_def"]["signature_def"].as_object();
+    let definition = |definition: &Value| Definition {
+        method: definition["method_name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        signature: Signature {
+            inputs: ports(&definition["inputs"]),
+            outputs: ports(&definition["outputs"]),
+        },
     };
-    let definition = signatures[name].as_object().ok_or_else(|| {
-        let names: Vec<&str> = signatures
-            .as_object()
-            .map(|all| all.keys().map(String::as_str).collect())
-            .unwrap_or_default();
-        plain(format!(
-            "its metadata has no signature {name}, but {}",
-            if names.is_empty() {
-                "none".to_owned()
-            } else {
-                names.join(", ")
-            }
-        ))
-    })?;
-    if let Some(method) = definition.get("method_name").and_then(Value::as_str)
-        && !method.is_empty()
-        && method != "tensorflow/serving/predict"
-    {
-        return Err(plain(format!(
-            "its signature {name} is for {method}, expected tensorflow/serving/predict"
-        )));
-    }
-    let signature = Signature {
-        inputs: ports(definition.get("inputs")),
-        outputs: ports(definition.get("outputs")),
-    };
-    let input = signature.input(settings.input_key.as_deref(), facts.as_ref())?;
-    if input.form.is_pixels() {
+    Ok(Metadata {
+        version: json["model_spec"]["version"].as_str().map(str::to_owned),
+        signatures: signatures
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), definition(value)))
+            .collect(),
+        facts,
+        interface: "REST",
+    })
+}
+
+fn described(metadata: Metadata, settings: &RemoteSettings) -> Result<Described, Refusal> {
+    let described = metadata.described(settings)?;
+    if described.input.form.is_pixels() {
         return Err((
-            format!("its input {} takes pixels", input.key),
+            format!("its input {} takes pixels", described.input.key),
             "numbers in JSON are some 40 times larger than images; ask it over gRPC: \
              grpc://HOST:8500/NAME"
                 .into(),
         ));
     }
-    let outputs = signature.outputs(settings.adaptation.output.as_deref(), facts.as_ref())?;
-    let engine = match &facts {
-        Some(facts) => format!("served by {}", facts.engine),
-        None => "served over TF Serving's REST interface".into(),
-    };
-    Ok(Described {
-        version,
-        input,
-        outputs,
-        facts,
-        engine,
-    })
+    Ok(described)
 }
 
-/// The signature of `hvmap serve` that answers the attribution too.
-pub(super) const LOCALIZE: &str = "localize";
-
-fn ports(value: Option<&Value>) -> Vec<Port> {
-    let Some(Value::Object(ports)) = value else {
+fn ports(value: &Value) -> Vec<Port> {
+    let Value::Object(ports) = value else {
         return Vec::new();
     };
     ports
@@ -204,89 +178,11 @@ pub(super) async fn predict(
         Err(reason) => return Reply::Silent { reason },
     };
     match status {
-        StatusCode::OK => match answer::rows(&body, expected) {
-            Ok(rows) => Reply::Rows(rows),
-            Err(reason) => Reply::Failed { reason },
-        },
+        StatusCode::OK => answer::rows(&body, expected).into(),
         StatusCode::NOT_FOUND if version.is_some() => Reply::Gone {
             reason: refusal(status, &body),
         },
         status => verdict(status, wait, refusal(status, &body)),
-    }
-}
-
-/// What a status other than 200 means for the images that were sent.
-pub(super) fn verdict(status: StatusCode, wait: Option<Duration>, reason: String) -> Reply {
-    match status {
-        StatusCode::BAD_REQUEST
-        | StatusCode::PAYLOAD_TOO_LARGE
-        | StatusCode::UNPROCESSABLE_ENTITY => Reply::BadBatch { reason },
-        StatusCode::TOO_MANY_REQUESTS
-        | StatusCode::REQUEST_TIMEOUT
-        | StatusCode::SERVICE_UNAVAILABLE
-        | StatusCode::GATEWAY_TIMEOUT => Reply::Busy { reason, wait },
-        status if status.is_client_error() => Reply::Refused { reason },
-        _ => Reply::Failed { reason },
-    }
-}
-
-/// What a server answered.
-pub(super) struct Answer {
-    pub status: StatusCode,
-    /// From Retry-After.
-    pub wait: Option<Duration>,
-    /// Bytes of JSON before binary tensors, in KServe v2.
-    pub json_length: Option<usize>,
-    pub body: Bytes,
-}
-
-/// Sends a request and reads its answer, up to a bound; the error says why nothing came.
-pub(super) async fn ask(request: RequestBuilder) -> Result<Answer, String> {
-    let response = request
-        .send()
-        .await
-        .map_err(|error| chain(&error.without_url()))?;
-    let number =
-        |name: &str| -> Option<u64> { response.headers().get(name)?.to_str().ok()?.parse().ok() };
-    Ok(Answer {
-        status: response.status(),
-        wait: number(header::RETRY_AFTER.as_str()).map(Duration::from_secs),
-        json_length: number(JSON_LENGTH_HEADER).and_then(|length| length.try_into().ok()),
-        body: read(response).await?,
-    })
-}
-
-pub(super) async fn get(client: &Client, url: &str) -> Result<(StatusCode, Bytes), String> {
-    let answer = ask(client.get(url)).await?;
-    Ok((answer.status, answer.body))
-}
-
-async fn read(mut response: Response) -> Result<Bytes, String> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| chain(&error.without_url()))?
-    {
-        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-            return Err(format!(
-                "its answer is larger than {} MiB",
-                ANSWER_BYTES_MAX >> 20
-            ));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
-}
-
-/// A status with the server's own words, if it has any.
-pub(super) fn refusal(status: StatusCode, body: &[u8]) -> String {
-    let error = serde_json::from_slice::<Value>(body)
-        .ok()
-        .and_then(|json| json["error"].as_str().map(str::to_owned));
-    match error {
-        Some(error) => format!("status {}: {}", status.as_u16(), clipped(&error)),
-        None => format!("status {}", status.as_u16()),
     }
 }
 
@@ -297,9 +193,10 @@ fn request_body(described: &Described, images: Images<'_>) -> Bytes {
     let size = images.iter().map(|image| image.len() * 4 / 3 + 40).sum();
     let mut body = String::with_capacity(size);
     body.push('{');
+    // KServe v1 knows no signatures.
     if described.outputs.attribution.is_some() {
         body.push_str("\"signature_name\":\"");
-        body.push_str(LOCALIZE);
+        body.push_str(signature(&described.outputs));
         body.push_str("\",");
     }
     body.push_str("\"instances\":[");
@@ -324,7 +221,7 @@ mod tests {
     use super::*;
 
     /// What TF Serving's documentation shows for a model of its own, with the input changed.
-    fn metadata(inputs: &Value) -> Value {
+    fn json_of(inputs: &Value) -> Value {
         json!({
             "model_spec": {"name": "m", "signature_name": "", "version": "1"},
             "metadata": {"signature_def": {"signature_def": {"serving_default": {
@@ -349,8 +246,8 @@ mod tests {
 
     #[test]
     fn tf_servings_metadata_says_what_to_fill_and_what_to_read() {
-        let json = metadata(&input("DT_STRING", &["-1"]));
-        let found = described(&json, &RemoteSettings::default()).unwrap();
+        let json = json_of(&input("DT_STRING", &["-1"]));
+        let found = described(metadata(&json).unwrap(), &RemoteSettings::default()).unwrap();
         assert_eq!(found.input.key, "x");
         assert_eq!(found.outputs.scores.as_deref(), Some("y"));
         assert_eq!(found.version.as_deref(), Some("1"));
@@ -367,8 +264,9 @@ mod tests {
             ),
             (json!({}), "names no input"),
         ] {
-            let json = metadata(&input);
-            let (reason, _) = described(&json, &RemoteSettings::default()).unwrap_err();
+            let json = json_of(&input);
+            let metadata = super::metadata(&json).unwrap();
+            let (reason, _) = described(metadata, &RemoteSettings::default()).unwrap_err();
             assert!(reason.contains(said), "{reason}");
         }
     }

@@ -9,13 +9,10 @@ use super::{
     answer::{self, Expected, Tensor},
     described::{Described, Element, Facts, InputForm, Port, Refusal, Signature},
     endpoint::{Images, Reply},
+    http::{Answer, JSON_LENGTH_HEADER, ask, get, refusal, verdict},
     place::Place,
-    rest::{Answer, ask, get, refusal, verdict},
 };
 use crate::predict::PredictError;
-
-/// Bytes of JSON before the binary tensors, in requests and answers.
-pub(super) const JSON_LENGTH_HEADER: &str = "inference-header-content-length";
 
 pub(super) async fn describe(
     client: &Client,
@@ -157,16 +154,12 @@ pub(super) async fn predict(
             status => verdict(status, wait, reason),
         };
     }
-    match read(&body, json_length) {
-        Ok((version, tensors)) => match gone(described, version.as_deref()) {
-            Some(reply) => reply,
-            None => match answer::rows_of(&tensors, expected) {
-                Ok(rows) => Reply::Rows(rows),
-                Err(reason) => Reply::Failed { reason },
-            },
-        },
-        Err(reason) => Reply::Failed { reason },
-    }
+    let (version, tensors) = match read(&body, json_length) {
+        Ok(answer) => answer,
+        Err(reason) => return Reply::Failed { reason },
+    };
+    gone(described, version.as_deref())
+        .unwrap_or_else(|| answer::rows_of(&tensors, expected).into())
 }
 
 /// Whether another version answered than the one that was found.

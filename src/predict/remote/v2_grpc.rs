@@ -8,8 +8,8 @@ use super::{
     answer::{self, Expected, Tensor},
     described::{Described, Element, Port, Signature},
     endpoint::{Images, Reply},
-    grpc::{facts, verdict, words},
     place::Place,
+    rpc::{facts, verdict, words},
     v2::{Metadata, gone, numbers, tensor},
 };
 use crate::{
@@ -101,10 +101,9 @@ pub(super) async fn predict(
     if let Some(reply) = gone(described, Some(&answer.model_version)) {
         return reply;
     }
-    match read(answer).and_then(|tensors| answer::rows_of(&tensors, expected)) {
-        Ok(rows) => Reply::Rows(rows),
-        Err(reason) => Reply::Failed { reason },
-    }
+    read(answer)
+        .and_then(|tensors| answer::rows_of(&tensors, expected))
+        .into()
 }
 
 /// The outputs: all of them raw, in their order, or each with its own list.

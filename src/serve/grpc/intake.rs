@@ -10,7 +10,7 @@ use axum::{
 };
 use tonic::Status;
 
-use crate::serve::{incoming::Incoming, service::Service};
+use crate::serve::{incoming::Incoming, rest::BODY_BYTES_MAX, service::Service};
 
 /// Calls whose messages hold images.
 const WITH_IMAGES: [&str; 5] = [
@@ -36,6 +36,14 @@ pub(super) async fn admit(
         None
     };
     let held = service.memory.hold();
+    // What a compressed message inflates to is known too late to hold it then.
+    let is_compressed = request
+        .headers()
+        .get("grpc-encoding")
+        .is_some_and(|encoding| encoding != "identity");
+    if is_compressed && let Err(failure) = held.grow(BODY_BYTES_MAX) {
+        return Status::from(failure).into_http();
+    }
     let body = |body| Body::new(Incoming::new(body, held.clone(), service.timeout));
     next.run(request.map(body)).await
 }

@@ -14,6 +14,7 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use tonic::{
     Response, Status,
+    codec::CompressionEncoding,
     metadata::{MetadataMap, MetadataValue},
     service::Routes,
 };
@@ -44,11 +45,14 @@ const TEXT_CHARS_MAX: usize = 1000;
 pub(super) fn router(service: &Arc<Service>) -> Router {
     let prediction = PredictionServiceServer::new(prediction::Prediction(Arc::clone(service)))
         .max_decoding_message_size(BODY_BYTES_MAX)
-        .max_encoding_message_size(usize::MAX);
-    let models = ModelServiceServer::new(models::Models(Arc::clone(service)));
+        .max_encoding_message_size(usize::MAX)
+        .accept_compressed(CompressionEncoding::Gzip);
+    let models = ModelServiceServer::new(models::Models(Arc::clone(service)))
+        .accept_compressed(CompressionEncoding::Gzip);
     let open = GrpcInferenceServiceServer::new(open_inference::OpenInference(Arc::clone(service)))
         .max_decoding_message_size(BODY_BYTES_MAX)
-        .max_encoding_message_size(usize::MAX);
+        .max_encoding_message_size(usize::MAX)
+        .accept_compressed(CompressionEncoding::Gzip);
     Routes::new(prediction)
         .add_service(models)
         .add_service(open)

@@ -18,13 +18,18 @@ use crate::{
         Example, SignatureDef, feature,
         serving::{
             Class, ClassificationRequest, ClassificationResponse, ClassificationResult,
-            Classifications, GetModelMetadataRequest, GetModelMetadataResponse, Input, ModelSpec,
-            MultiInferenceRequest, MultiInferenceResponse, PredictRequest, PredictResponse,
-            Regression, RegressionRequest, RegressionResponse, RegressionResult, SignatureDefMap,
-            input, model_spec, prediction_service_server::PredictionService,
+            Classifications, GetModelMetadataRequest, GetModelMetadataResponse, InferenceResult,
+            InferenceTask, Input, ModelSpec, MultiInferenceRequest, MultiInferenceResponse,
+            PredictRequest, PredictResponse, Regression, RegressionRequest, RegressionResponse,
+            RegressionResult, SignatureDefMap, inference_result, input, model_spec,
+            prediction_service_server::PredictionService,
         },
     },
 };
+
+/// What a task of `MultiInference` asks for.
+const CLASSIFY: &str = "tensorflow/serving/classify";
+const REGRESS: &str = "tensorflow/serving/regress";
 
 pub(super) struct Prediction(pub Arc<Service>);
 
@@ -52,22 +57,8 @@ impl PredictionService for Prediction {
         let outcome = examined(&self.0, request.model_spec, request.input, deadline).await;
         self.0.note(&model, call("Classify"), deadline, &outcome);
         let (found, model_spec, answers) = outcome?;
-        let labels = &found.served.info.classes;
-        let classifications = answers
-            .iter()
-            .map(|answer| Classifications {
-                classes: labels
-                    .iter()
-                    .zip(&answer.outputs)
-                    .map(|(label, &score)| Class {
-                        label: label.clone(),
-                        score,
-                    })
-                    .collect(),
-            })
-            .collect();
         Ok(Response::new(ClassificationResponse {
-            result: Some(ClassificationResult { classifications }),
+            result: Some(classes(&found, &answers)),
             model_spec: Some(model_spec),
         }))
     }
@@ -82,25 +73,24 @@ impl PredictionService for Prediction {
         let outcome = examined(&self.0, request.model_spec, request.input, deadline).await;
         self.0.note(&model, call("Regress"), deadline, &outcome);
         let (_, model_spec, answers) = outcome?;
-        let regressions = answers
-            .iter()
-            .map(|answer| Regression {
-                value: answer.score,
-            })
-            .collect();
         Ok(Response::new(RegressionResponse {
-            result: Some(RegressionResult { regressions }),
+            result: Some(positives(&answers)),
             model_spec: Some(model_spec),
         }))
     }
 
     async fn multi_inference(
         &self,
-        _request: Request<MultiInferenceRequest>,
+        request: Request<MultiInferenceRequest>,
     ) -> Result<Response<MultiInferenceResponse>, Status> {
-        Err(Status::unimplemented(
-            "MultiInference is not served, expected Classify or Regress",
-        ))
+        let deadline = deadline(request.metadata());
+        let request = request.into_inner();
+        let first = request.tasks.first();
+        let model = model_name(first.and_then(|task| task.model_spec.as_ref()));
+        let outcome = several(&self.0, request, deadline).await;
+        let call = call("MultiInference");
+        self.0.note(&model, call, deadline, &outcome);
+        Ok(Response::new(outcome?))
     }
 
     async fn get_model_metadata(
@@ -186,6 +176,82 @@ async fn examined(
     let answers = service.classify(&found, images, deadline).await?;
     let spec = answered_spec(&spec.name, &found, signature.name());
     Ok((found, spec, answers))
+}
+
+/// Several questions about the same images, which are scored once.
+async fn several(
+    service: &Service,
+    request: MultiInferenceRequest,
+    deadline: Deadline,
+) -> Result<MultiInferenceResponse, Failure> {
+    let tasks = request.tasks;
+    let model_of = |task: &InferenceTask| {
+        let spec = task.model_spec.clone().unwrap_or_default();
+        (spec.name, spec.version_choice)
+    };
+    let Some(first) = tasks.first() else {
+        return Err(Failure::invalid("no tasks, expected one or more"));
+    };
+    for task in &tasks {
+        if model_of(task) != model_of(first) {
+            return Err(Failure::invalid(
+                "All ModelSpecs in a MultiInferenceRequest must access the same model name and \
+                 version.",
+            ));
+        }
+        if ![CLASSIFY, REGRESS].contains(&task.method_name.as_str()) {
+            return Err(Failure::new(
+                tonic::Code::Unimplemented,
+                format!(
+                    "Unsupported signature method_name: {}; expected {CLASSIFY} or {REGRESS}",
+                    task.method_name
+                ),
+            ));
+        }
+    }
+    let first_spec = first.model_spec.clone();
+    let (found, spec, answers) = examined(service, first_spec, request.input, deadline).await?;
+    let results = tasks
+        .iter()
+        .map(|task| InferenceResult {
+            model_spec: Some(spec.clone()),
+            result: Some(match task.method_name.as_str() {
+                CLASSIFY => {
+                    inference_result::Result::ClassificationResult(classes(&found, &answers))
+                }
+                _ => inference_result::Result::RegressionResult(positives(&answers)),
+            }),
+        })
+        .collect();
+    Ok(MultiInferenceResponse { results })
+}
+
+/// Each image's classes with their scores.
+fn classes(found: &Found, answers: &[Answer]) -> ClassificationResult {
+    let labels = &found.served.info.classes;
+    let classified = |answer: &Answer| Classifications {
+        classes: labels
+            .iter()
+            .zip(&answer.outputs)
+            .map(|(label, &score)| Class {
+                label: label.clone(),
+                score,
+            })
+            .collect(),
+    };
+    ClassificationResult {
+        classifications: answers.iter().map(classified).collect(),
+    }
+}
+
+/// Each image's probability of the positive classes.
+fn positives(answers: &[Answer]) -> RegressionResult {
+    let regressed = |answer: &Answer| Regression {
+        value: answer.score,
+    };
+    RegressionResult {
+        regressions: answers.iter().map(regressed).collect(),
+    }
 }
 
 fn features(input: Option<Input>) -> Result<Vec<Image>, Failure> {

@@ -9,6 +9,7 @@ use axum::{
 };
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
+use hyper::body::Body as _;
 use tonic::{Code, Status};
 
 use super::Refused;
@@ -35,6 +36,10 @@ pub(super) async fn read<T: Send + 'static>(
     parse: impl FnOnce(&HeaderMap, Bytes) -> Result<T, String> + Send + 'static,
 ) -> Result<T, Refused> {
     let (parts, body) = request.into_parts();
+    // A length that is told is refused before any of it is read.
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(too_large("its Content-Length is larger"));
+    }
     let incoming = Incoming::new(body, held.clone(), deadline.left());
     let body = axum::body::to_bytes(Body::new(incoming), BODY_BYTES_MAX)
         .await
@@ -71,10 +76,14 @@ fn refused(error: axum::Error) -> Refused {
         }
         cause = error.source();
     }
+    too_large(&error.to_string())
+}
+
+fn too_large(reason: &str) -> Refused {
     Refused {
         status: StatusCode::PAYLOAD_TOO_LARGE,
         failure: Failure::invalid(format!(
-            "cannot read the body, at most {} MiB: {error}",
+            "cannot read the body, at most {} MiB: {reason}",
             BODY_BYTES_MAX >> 20
         )),
     }

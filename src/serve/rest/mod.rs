@@ -48,25 +48,32 @@ struct Refused {
 
 impl From<Failure> for Refused {
     fn from(failure: Failure) -> Self {
-        let status = match failure.code {
-            Code::Ok => StatusCode::OK,
-            Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => {
-                StatusCode::BAD_REQUEST
-            }
-            Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Code::PermissionDenied => StatusCode::FORBIDDEN,
-            Code::NotFound => StatusCode::NOT_FOUND,
-            Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
-            Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
-            Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
-            Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
-            // Nobody reads the answer to a cancelled request.
-            Code::Cancelled | Code::Unknown | Code::Internal | Code::DataLoss => {
-                StatusCode::INTERNAL_SERVER_ERROR
-            }
-        };
-        Self { status, failure }
+        Self {
+            status: status_of(failure.code),
+            failure,
+        }
+    }
+}
+
+/// The status that TF Serving gives to a code.
+fn status_of(code: Code) -> StatusCode {
+    match code {
+        Code::Ok => StatusCode::OK,
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => {
+            StatusCode::BAD_REQUEST
+        }
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
+        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        // Nobody reads the answer to a cancelled request, whose status 499 has no name.
+        Code::Cancelled | Code::Unknown | Code::Internal | Code::DataLoss => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
     }
 }
 
@@ -321,4 +328,36 @@ async fn scored(
 ) -> Result<Vec<Answer>, Failure> {
     let images = images.into_iter().map(Image::Encoded).collect();
     service.classify(found, images, deadline).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_the_statuses_that_tf_serving_gives_them() {
+        for (status, codes) in [
+            (
+                400,
+                &[
+                    Code::InvalidArgument,
+                    Code::FailedPrecondition,
+                    Code::OutOfRange,
+                ][..],
+            ),
+            (401, &[Code::Unauthenticated]),
+            (403, &[Code::PermissionDenied]),
+            (404, &[Code::NotFound]),
+            (409, &[Code::AlreadyExists, Code::Aborted]),
+            (429, &[Code::ResourceExhausted]),
+            (500, &[Code::Unknown, Code::Internal, Code::DataLoss]),
+            (501, &[Code::Unimplemented]),
+            (503, &[Code::Unavailable]),
+            (504, &[Code::DeadlineExceeded]),
+        ] {
+            for code in codes {
+                assert_eq!(status_of(*code), status, "{code:?}");
+            }
+        }
+    }
 }

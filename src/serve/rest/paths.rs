@@ -2,7 +2,10 @@
 
 use axum::http::Method;
 
-use crate::serve::service::VersionChoice;
+use crate::{
+    serve::service::VersionChoice,
+    wire::path::{Chosen, ModelPath, percent_decoded},
+};
 
 /// What a path under `/v1/models/` asks for.
 #[derive(Debug, PartialEq)]
@@ -28,22 +31,12 @@ impl Target {
             Some((path, verb)) if !verb.contains('/') => (path, Some(verb.to_ascii_lowercase())),
             _ => (rest, None),
         };
-        let mut parts = path.trim_end_matches('/').split('/');
-        let model = percent_decoded(parts.next().filter(|name| !name.is_empty())?)?;
-        let mut version = None;
-        let mut metadata = false;
-        while let Some(part) = parts.next() {
-            match part.to_ascii_lowercase().as_str() {
-                "versions" if version.is_none() => {
-                    version = Some(VersionChoice::Number(parts.next()?.parse().ok()?));
-                }
-                "labels" if version.is_none() => {
-                    version = Some(VersionChoice::Label(percent_decoded(parts.next()?)?));
-                }
-                "metadata" if !metadata => metadata = true,
-                _ => return None,
-            }
-        }
+        let path = ModelPath::read(path)?;
+        let metadata = match path.rest.as_slice() {
+            [] => false,
+            [word] if word.eq_ignore_ascii_case("metadata") => true,
+            _ => return None,
+        };
         let action = match (method, verb.as_deref(), metadata) {
             (&Method::GET, None, false) => Action::Status,
             (&Method::GET, None, true) => Action::Metadata,
@@ -53,11 +46,21 @@ impl Target {
             _ => return None,
         };
         Some(Self {
-            model,
-            version,
+            model: percent_decoded(path.name)?,
+            version: match path.chosen {
+                None => None,
+                Some(chosen) => Some(version(chosen)?),
+            },
             action,
         })
     }
+}
+
+fn version(chosen: Chosen<'_>) -> Option<VersionChoice> {
+    Some(match chosen {
+        Chosen::Version(number) => VersionChoice::Number(number.parse().ok()?),
+        Chosen::Label(label) => VersionChoice::Label(percent_decoded(label)?),
+    })
 }
 
 /// What a path under `/v2/models/` asks for.
@@ -78,47 +81,24 @@ pub(super) enum InferAction {
 impl InferTarget {
     /// Reads what follows `/v2/models/`; `None` when it is malformed or the method does not fit.
     pub(super) fn parse(method: &Method, rest: &str) -> Option<Self> {
-        let mut parts = rest.trim_end_matches('/').split('/');
-        let model = percent_decoded(parts.next().filter(|name| !name.is_empty())?)?;
-        let mut next = parts.next();
-        let mut version = None;
-        if next == Some("versions") {
-            version = Some(VersionChoice::Number(parts.next()?.parse().ok()?));
-            next = parts.next();
-        }
-        let action = match (method, next) {
-            (&Method::GET, None) => InferAction::Metadata,
-            (&Method::GET, Some("ready")) => InferAction::Ready,
-            (&Method::POST, Some("infer")) => InferAction::Infer,
+        let path = ModelPath::read(rest)?;
+        let action = match (method, path.rest.as_slice()) {
+            (&Method::GET, []) => InferAction::Metadata,
+            (&Method::GET, ["ready"]) => InferAction::Ready,
+            (&Method::POST, ["infer"]) => InferAction::Infer,
             _ => return None,
         };
-        parts.next().is_none().then_some(Self {
-            model,
-            version,
+        Some(Self {
+            model: percent_decoded(path.name)?,
+            version: match path.chosen {
+                None => None,
+                // The protocol has no labels.
+                Some(Chosen::Label(_)) => return None,
+                Some(chosen) => Some(version(chosen)?),
+            },
             action,
         })
     }
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        if first == b'%' {
-            let digits = tail.get(..2)?;
-            // The parser below would take a sign.
-            if !digits.iter().all(u8::is_ascii_hexdigit) {
-                return None;
-            }
-            let digits = std::str::from_utf8(digits).ok()?;
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
-            rest = &tail[2..];
-        } else {
-            bytes.push(first);
-            rest = tail;
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
@@ -131,9 +111,16 @@ mod tests {
         assert_eq!(target.model, "hv grid");
         assert_eq!(target.version, Some(VersionChoice::Number(2)));
         assert_eq!(target.action, Action::Predict);
+        let target = Target::parse(&Method::GET, "m/labels/a%2fb/Metadata").unwrap();
+        assert_eq!(target.version, Some(VersionChoice::Label("a/b".into())));
+        assert_eq!(target.action, Action::Metadata);
         for (method, path) in [
             (Method::GET, "m:predict"),
             (Method::POST, "m"),
+            (Method::PUT, "m:predict"),
+            (Method::POST, "m/metadata"),
+            (Method::GET, "m/versions"),
+            (Method::GET, "m/versions/1/labels/a"),
             (Method::GET, "m/versions/x"),
             (Method::GET, "m/what"),
             (Method::GET, "%zz"),
@@ -153,6 +140,7 @@ mod tests {
             (Method::POST, "half"),
             (Method::GET, "half/versions"),
             (Method::GET, "half/ready/now"),
+            (Method::GET, "half/labels/a/ready"),
             (Method::GET, ""),
         ] {
             assert_eq!(InferTarget::parse(&method, path), None, "{method} {path}");

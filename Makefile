@@ -10,7 +10,8 @@
 #   make image     an image of the program, with docker, podman or buildah; NAME=hv_grid
 #                  MODELS=models/ puts models inside, GPU=1 takes the ONNX Runtime that knows CUDA
 #   make ort       ONNX Runtime beside the program; make ort-gpu the one that knows CUDA
-#   make bench     what the pipeline costs over the bare model
+#   make bench     side by side with what one would pick instead; writes docs/BENCHMARKS.md.
+#                  ROW=cover measures one row anew, TURNS=3 in so many turns
 
 PREFIX ?= /usr/local
 CARGO ?= cargo
@@ -87,8 +88,18 @@ test-serving-clients: build .venv-clients/ready
 	@.venv-keras/bin/python -m pip install --quiet --disable-pip-version-check --editable 'python[keras,test]'
 	@touch $@
 
-bench: library
-	$(CARGO) bench --locked
+# Measures for the better part of an hour; rows can be done one by one.
+bench: build .venv-bench/ready
+	@scripts/packages.sh nginx-light libturbojpeg0 $(if $(shell command -v npm),,nodejs npm)
+	$(CARGO) build --release --locked --example decode_speed --example serving_speed
+	HVMAP="$(abspath $(TARGET))/release/hvmap" \
+		.venv-bench/bin/python benches/compare $(ROW) $(if $(TURNS),--turns $(TURNS))
+
+.venv-bench/ready: benches/compare/requirements.txt python/pyproject.toml
+	@echo 'setting up .venv-bench, with TensorFlow, OpenVINO and KServe' >&2
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r benches/compare/requirements.txt
+	@touch $@
 
 lint:
 	$(CARGO) fmt --check

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs the system packages that hvmap is built with, on Debian and its relatives.
 #
-# Quick and silent when all of them are there. As root, or with sudo.
+# Quick and silent when all of them are there. As root, or with sudo. What a target needs besides
+# comes as arguments.
 set -eu
 
-wanted="gcc libc6-dev pkg-config libgdal-dev gdal-bin libsqlite3-dev unzip python3-pip python3-venv"
+wanted="gcc libc6-dev pkg-config libgdal-dev gdal-bin libsqlite3-dev unzip python3-pip python3-venv $*"
 
 if ! command -v dpkg-query >/dev/null; then
     echo "not Debian: install what goes by these names there: $wanted" >&2

@@ -1,0 +1,61 @@
+"""Measures hvmap side by side with what a user would pick instead, and writes docs/BENCHMARKS.md.
+
+    make bench                     every row
+    make bench ROW=cover           one row; the others stay as they were last measured
+    make bench ROW='keras bare' TURNS=3
+
+Each row's figures are kept in benches/results, a file each, and the document is put together from
+all of them, so that a long bench can be done in pieces.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from document import DOCUMENT, RESULTS, write_document
+from harness import Failed, Row, commands, take_turns
+from machine import machine, today, versions
+from rows import rows
+
+
+def main() -> int:
+    known = rows()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(known)} [all]")
+    parser.add_argument("--turns", type=int, help="in place of the row's own number of turns")
+    parser.add_argument("--prepare", action="store_true", help="make the inputs and measure nothing")
+    parser.add_argument("--write", action="store_true", help="write the document and measure nothing")
+    options = parser.parse_args()
+    if unknown := [name for name in options.rows if name not in known]:
+        parser.error(f"there is no row {unknown[0]}; there are {', '.join(known)}")
+    if options.turns is not None and options.turns < 1:
+        parser.error("--turns takes 1 or more")
+    try:
+        for row in [known[name] for name in options.rows] or known.values():
+            if options.prepare:
+                row.contenders()
+            elif not options.write:
+                measure(row, options.turns or row.turns)
+    except Failed as failure:
+        print(f"error: {failure}", file=sys.stderr)
+        return 2
+    if not options.prepare:
+        write_document(known)
+        print(f"wrote {DOCUMENT}", file=sys.stderr)
+    return 0
+
+
+def measure(row: Row, turns: int) -> None:
+    print(f"{row.name}: {row.title}", file=sys.stderr, flush=True)
+    told = commands(row)
+    # Before anything of the row itself weighs on the machine.
+    result = {"date": today(), "machine": machine(), "versions": versions(row.packages), "commands": told}
+    result["turns"] = take_turns(row, turns)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    (RESULTS / f"{row.name}.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

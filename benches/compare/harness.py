@@ -1,0 +1,161 @@
+"""Takes turns between contenders and keeps what each of them did.
+
+A contender is anything that does the same work as another one. They go A B A B, so that what else
+the machine does weighs on all alike, and a comparison is the ratio of two of them in the same turn.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / "target" / "bench"
+"""Inputs and what programs write; nothing in it is kept but to save time."""
+CONTENDERS = Path(__file__).parent / "contenders"
+HVMAP = os.environ.get("HVMAP", str(ROOT / "target" / "release" / "hvmap"))
+
+Figures = dict[str, float]
+"""What one turn of a contender gave, by name with its unit last: `tiles_per_s`, `peak_mb`."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    name: str
+    measure: Callable[[], Figures]
+    command: str
+    """What a person types to do the same, without what only serves the measuring."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How many times as much of a figure the first contender has as the second."""
+
+    first: str
+    second: str
+    wanted: str | None = None
+    """Such as `≥ 3.8` or `< 0.033`; without it the ratio is only reported."""
+    figure: str = "tiles_per_s"
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    """By which it is asked for: `make bench ROW=name`."""
+    title: str
+    contenders: Callable[[], list[Contender]]
+    """Prepares the inputs too."""
+    comparisons: list[Comparison] = field(default_factory=list)
+    note: str = ""
+    """How to read it; plain Markdown."""
+    turns: int = 5
+    packages: tuple[str, ...] = ()
+    """Python packages whose versions matter."""
+    figures: dict[str, str] = field(default_factory=lambda: {"tiles_per_s": "tiles/s"})
+    """The figures to show and their headings."""
+
+
+def take_turns(row: Row, turns: int) -> list[dict]:
+    """Each contender's figures, turn by turn: `[{contender: figures}]`."""
+    contenders = row.contenders()
+    done = []
+    for turn in range(turns):
+        figures = {}
+        for contender in contenders:
+            figures[contender.name] = contender.measure()
+            told = ", ".join(f"{value:.4g} {name}" for name, value in figures[contender.name].items())
+            print(f"  turn {turn + 1}/{turns}  {contender.name}: {told}", file=sys.stderr, flush=True)
+        done.append(figures)
+    return done
+
+
+def commands(row: Row) -> dict[str, str]:
+    return {contender.name: contender.command for contender in row.contenders()}
+
+
+def spread(values: list[float]) -> tuple[float, float, float]:
+    """Median, smallest and largest."""
+    return statistics.median(values), min(values), max(values)
+
+
+class Failed(Exception):
+    """A program that ended otherwise than it should have."""
+
+
+def program(
+    name: str,
+    *argv: object,
+    read: Callable[[str], Figures] | None = None,
+    before: Callable[[], None] = lambda: None,
+    around: Callable[[], AbstractContextManager] = nullcontext,
+    environment: dict[str, str] | None = None,
+    shown: str | None = None,
+) -> Contender:
+    """A contender that is a program of its own. Its last line on standard output is a JSON object of
+    figures, unless `read` makes them of all that it printed."""
+    words = [str(word) for word in argv]
+
+    def measure() -> Figures:
+        before()
+        with around():
+            out, peak_mb, elapsed_s = run(words, environment)
+        figures = (read or last_line)(out)
+        return {"peak_mb": peak_mb, "elapsed_s": elapsed_s} | figures
+
+    return Contender(name, measure, shown or spoken(words))
+
+
+def run(argv: list[str], environment: dict[str, str] | None = None) -> tuple[str, float, float]:
+    """Standard output, peak resident memory in MB, and seconds from start to end of a program."""
+    error = WORK / "stderr"
+    WORK.mkdir(parents=True, exist_ok=True)
+    with error.open("wb") as stderr:
+        start = time.perf_counter()
+        child = subprocess.Popen(
+            argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, env=quiet_environment() | (environment or {})
+        )
+        out = child.stdout.read().decode()
+        # The child's own peak, which `getrusage` would mix with that of its elder siblings.
+        _, status, usage = os.wait4(child.pid, 0)
+        elapsed_s = time.perf_counter() - start
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        tail = error.read_text(errors="replace")[-2000:]
+        raise Failed(f"{spoken(argv)}\nended with {child.returncode}:\n{tail}")
+    return out, usage.ru_maxrss * 1024 / 1e6, elapsed_s
+
+
+def quiet_environment() -> dict[str, str]:
+    """No settings of the person who measures: neither defaults nor what `hvmap model bench` kept."""
+    settings = WORK / "settings"
+    settings.mkdir(parents=True, exist_ok=True)
+    return os.environ | {
+        "XDG_CONFIG_HOME": str(settings),
+        "XDG_CACHE_HOME": str(settings),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", ""),
+    }
+
+
+def last_line(out: str) -> Figures:
+    return json.loads(out.strip().splitlines()[-1])
+
+
+def whole(out: str) -> dict:
+    return json.loads(out)
+
+
+def spoken(words: list[str]) -> str:
+    """A command with paths as seen from the repository's root."""
+    return shlex.join(
+        word.replace(f"{ROOT}/", "").replace(sys.executable, "python") for word in words
+    )

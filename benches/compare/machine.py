@@ -1,0 +1,48 @@
+"""What the figures were measured on."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+from harness import ROOT
+
+INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8")
+
+
+def machine() -> dict:
+    return {
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
+        "system": f"{platform.freedesktop_os_release()['PRETTY_NAME']}, Linux {platform.release()}",
+        "load_before": round(os.getloadavg()[0], 2),
+    }
+
+
+def processor() -> str:
+    facts = {}
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        key, _, value = line.partition(":")
+        facts.setdefault(key.strip(), value.strip())
+    flags = set(facts.get("flags", "").split())
+    have = ", ".join(name for name in INSTRUCTIONS if name in flags)
+    name = facts.get("model name", platform.machine())
+    family = f"family {facts['cpu family']} model {facts['model']}" if "cpu family" in facts else ""
+    return f"{name} {family} ({have})"
+
+
+def versions(packages: tuple[str, ...]) -> dict[str, str]:
+    """Of hvmap as a commit, and of Python packages."""
+    git = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=10"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    found = {"hvmap": commit or "unknown", "Python": platform.python_version()}
+    return found | {name: importlib.metadata.version(name) for name in packages}
+
+
+def today() -> str:
+    return datetime.date.today().isoformat()

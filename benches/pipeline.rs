@@ -50,12 +50,13 @@ const CORNER: TileCoord = TileCoord {
 
 fn main() {
     let name = std::env::var("HVMAP_BENCH_MODEL").unwrap_or_else(|_| "demo".to_owned());
-    let model = ModelArgs {
+    let model: Arc<dyn Model> = ModelArgs {
         models: vec![name],
         ..ModelArgs::default()
     }
     .load()
-    .unwrap_or_else(|error| panic!("{:#}", error.error));
+    .unwrap_or_else(|error| panic!("{:#}", error.error))
+    .into();
 
     let drawn = draw();
     let images: Vec<u8> = drawn
@@ -84,7 +85,7 @@ fn main() {
                 .expect("the model classifies drawn tiles")
                 .tiles_per_s;
             let ledger = folder.path().join(format!("run-{pair}"));
-            let run = run(model.as_ref(), &file, &cover, &ledger);
+            let run = run(&model, &file, &cover, &ledger);
             println!("{bare:>18.1}{run:>18.1}{:>10.3}", run / bare);
             run / bare
         })
@@ -151,12 +152,12 @@ fn write_mbtiles(path: &Path, drawn: &[RgbTile], tiles: u32) -> Cover {
 }
 
 /// Tiles a second of one whole run, from opening the ledger to its last commit.
-fn run(model: &dyn Model, file: &Path, cover: &Cover, out: &Path) -> f64 {
+fn run(model: &Arc<dyn Model>, file: &Path, cover: &Cover, out: &Path) -> f64 {
     std::fs::create_dir(out).expect("a new folder");
     let source = imagery::open(&file.display().to_string(), &SourceOptions::default())
         .expect("the file just written");
-    let manifest = manifest(model, cover);
-    // Sessions are opened before the clock starts on both sides.
+    let manifest = manifest(model.as_ref(), cover);
+    // All sessions but the first are opened on this side's clock, while the first works.
     let mut executor = Local::start(
         Arc::from(source),
         model,

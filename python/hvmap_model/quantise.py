@@ -118,9 +118,38 @@ def quantise(calibrated: Calibrated, kept: Iterable[str] = (), only: Iterable[st
     if entry is not None:
         _let_bytes_in(result, entry)
     graph = Graph(result)
+    _cut_bytes(graph)
     graph.prune([output.name for output in result.graph.output])
     onnx.checker.check_model(result)
     return result
+
+
+def _cut_bytes(graph: Graph) -> None:
+    """Lets a ReLU of bytes be the larger of a byte and its zero point.
+
+    Behind a sum, which others need as it is, the ReLU cannot become part of the step that makes
+    bytes, so the runtime would make numbers of the bytes and bytes of another scale of those. The
+    sum's own scale costs no resolution, since its bytes are all that the ReLU sees, and saves a
+    rounding.
+    """
+    for node in graph.proto.node:
+        numbers = graph.maker.get(node.input[0]) if node.op_type == "Relu" else None
+        if numbers is None or numbers.op_type != "DequantizeLinear":
+            continue
+        takers = graph.users.get(node.output[0], [])
+        if len(takers) != 1 or takers[0].op_type != "QuantizeLinear":
+            continue
+        users = graph.users.get(takers[0].output[0], [])
+        if any(user.op_type != "DequantizeLinear" for user in users):
+            continue
+        bytes_in, scale, zero_point = numbers.input
+        cut = f"{node.output[0]}_cut"
+        for user in users:
+            user.input[:] = [cut, scale, zero_point]
+        node.op_type = "Max"
+        node.input[:] = [bytes_in, zero_point]
+        node.output[:] = [cut]
+    graph.refresh()
 
 
 def sensitivities(calibrated: Calibrated, images: np.ndarray, margin) -> list[tuple[str, float]]:

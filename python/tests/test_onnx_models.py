@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from hvmap_model import assemble, contract, grid, proof, quantise
-from hvmap_model.attribution import explain
+from hvmap_model.attribution import explain, find_pooling
 from hvmap_model.cli import main
 from hvmap_model.fit import fitted, resize_matrix
 from hvmap_model.generated import generated_images
@@ -20,7 +20,7 @@ from hvmap_model.sources import Wanted, open_source
 
 def network(
     path, *, layout="nchw", size=256, batch="N", activation=None, classes=2, hidden=(6,), pads=0,
-    between="Relu", opset=17, external=False, extra_output=False,
+    between="Relu", opset=17, external=False, extra_output=False, shortcut=False,
 ):
     """A small classifier as PyTorch would export it, with weights of a fixed seed."""
     random = np.random.default_rng(4)
@@ -41,8 +41,14 @@ def network(
     if layout == "nhwc":
         x = node("Transpose", [x], "turned", perm=[0, 3, 1, 2])
     x = node("Conv", [x, weights(8, 3, 3, 3), weights(8)], "conv1", strides=[4, 4], pads=[pads] * 4)
+    if shortcut:
+        side = node("Conv", ["input", weights(8, 3, 3, 3), weights(8)], "side", strides=[4, 4])
+        total = x = node("Add", [x, side], "sum")
     x = node("Relu", [x], "relu1")
     x = node("Conv", [x, weights(12, 8, 3, 3, scale=0.3), weights(12)], "conv2", strides=[4, 4])
+    if shortcut:
+        side = node("Conv", [total, weights(12, 8, 1, 1), weights(12)], "short", strides=[4, 4])
+        x = node("Add", [x, side], "joined")
     features = x = node("Relu", [x], "relu2")
     x = node("GlobalAveragePool", [x], "pool")
     flat = constant(np.array([batch if isinstance(batch, int) else 0, 12], np.int64))
@@ -238,6 +244,23 @@ def test_int8_computes_with_bytes_up_to_the_pooling_and_in_float_behind(tmp_path
                 assert kinds[weights.input[0]] == TensorProto.INT8
         if node.op_type == "QuantizeLinear":
             assert kinds[node.input[2]] == TensorProto.UINT8
+    expected, _ = run(open_session(plain.model.SerializeToString()), images)
+    scores, _ = run(open_session(model.SerializeToString(), exact_bytes=True), images)
+    assert np.abs(scores - expected).max() < 0.1
+
+
+def test_behind_a_sum_that_others_need_a_relu_stays_among_bytes(tmp_path):
+    path, _ = network(tmp_path / "model.onnx", shortcut=True)
+    plain = assemble.assemble(open_source(path, Wanted()), NAMED["xception"], None, "softmax")
+    images = generated_images(16)
+    model = quantise.quantise(quantise.calibrate(plain.model, images))
+    graph = assemble.Graph(model)
+    # The other one is alone behind its sum, and became part of the step that makes its bytes.
+    (cut,) = (node for node in model.graph.node if node.op_type == "Max")
+    assert graph.maker[cut.input[0]].op_type == "QuantizeLinear"
+    assert {user.op_type for user in graph.users[cut.output[0]]} == {"DequantizeLinear"}
+    trunk = graph.behind(find_pooling(graph, "scores"))
+    assert not any(node.op_type == "Relu" for node in model.graph.node if node.name in trunk)
     expected, _ = run(open_session(plain.model.SerializeToString()), images)
     scores, _ = run(open_session(model.SerializeToString(), exact_bytes=True), images)
     assert np.abs(scores - expected).max() < 0.1

@@ -145,11 +145,14 @@ impl ImagerySource for Source {
     }
 }
 
+#[derive(Clone)]
 struct FirstByte {
     info: ModelInfo,
     /// Images whose first byte is this make their whole batch fail.
     poison: Option<u8>,
     broken: bool,
+    /// No classifier can be opened.
+    full: bool,
     calls: Arc<AtomicUsize>,
 }
 
@@ -171,6 +174,7 @@ impl FirstByte {
             },
             poison: None,
             broken: false,
+            full: false,
             calls: Arc::default(),
         }
     }
@@ -186,6 +190,12 @@ impl Model for FirstByte {
     }
 
     fn classifier(&self) -> Result<Box<dyn Classifier>, PredictError> {
+        if self.full {
+            return Err(PredictError::DeviceUnavailable {
+                device: "none".into(),
+                reason: "it is full".into(),
+            });
+        }
         Ok(Box::new(FirstByteClassifier {
             poison: self.poison,
             broken: self.broken,
@@ -255,7 +265,7 @@ fn start(
     };
     let mut executor = Local::start(
         Arc::clone(&source) as Arc<dyn ImagerySource>,
-        model,
+        &(Arc::new(model.clone()) as Arc<dyn Model>),
         options,
         Arc::default(),
         Arc::new(Trouble::default()),
@@ -464,6 +474,27 @@ fn a_classifier_that_always_fails_stops_the_run_instead_of_failing_the_country()
     assert!(matches!(ending, Err(PipelineError::ClassifierDown { .. })));
     let counts = ledger.reader().counts(PLANNED).unwrap();
     assert!(counts.not_visited > PLANNED / 2);
+}
+
+#[test]
+fn a_classifier_that_cannot_be_opened_stops_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut model = FirstByte::new();
+    model.full = true;
+    let (ending, ..) = start(
+        dir.path(),
+        Source::new(Trick::None),
+        &model,
+        Recording::First,
+    );
+    let error = ending.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            PipelineError::Predict(PredictError::DeviceUnavailable { .. })
+        ),
+        "{error:?}"
+    );
 }
 
 #[test]

@@ -151,7 +151,7 @@ fn work(
     };
     let ending = Local::start(
         Arc::clone(&plan.source),
-        plan.model.as_ref(),
+        &plan.model,
         LocalOptions {
             keep_threshold: plan.manifest.keep_threshold,
             keep_payloads: plan.manifest.keep_payloads,

@@ -24,7 +24,7 @@ const KEEP_SHARE: f32 = 0.5;
 pub struct Plan {
     pub cover: Cover,
     pub source: Arc<dyn ImagerySource>,
-    pub model: Box<dyn Model>,
+    pub model: Arc<dyn Model>,
     pub manifest: Manifest,
     pub settings: SettingsRecord,
     /// Where a guided scan begins.
@@ -64,7 +64,7 @@ impl Plan {
         let source: Arc<dyn ImagerySource> = Arc::from(args.imagery.settings.open(&imagery)?);
         let is_served = model.models.iter().all(|name| is_server(name));
         let allow_model_change = model.server.allow_model_change;
-        let model = model.load()?;
+        let model: Arc<dyn Model> = model.load()?.into();
         let description = source.description().clone();
         let info = model.info();
         refuse_demo_model_on_real_imagery(args, info, description.synthetic)?;

@@ -118,13 +118,14 @@ struct Shared {
 }
 
 impl Local {
-    /// Starts the threads.
+    /// Starts the threads. Each worker opens its own classifier, which takes a second for a large
+    /// model, while those that are ready work already; one that cannot be opened ends the run.
     ///
     /// # Errors
-    /// When the model cannot be opened for a worker, or a thread cannot be started.
+    /// When a thread cannot be started.
     pub fn start(
         source: Arc<dyn ImagerySource>,
-        model: &dyn Model,
+        model: &Arc<dyn Model>,
         options: LocalOptions,
         stages: Arc<Stages>,
         trouble: Arc<Trouble>,
@@ -153,17 +154,15 @@ impl Local {
         };
         let failures_in_a_row = Arc::new(AtomicUsize::new(0));
         for _ in 0..model.workers().max(1) {
-            let worker = worker::Worker::new(
-                model.classifier()?,
-                model.info(),
-                options,
-                tiles.clone(),
-                shared.clone(),
-                Arc::clone(&failures_in_a_row),
-            );
+            let model = Arc::clone(model);
+            let tiles = tiles.clone();
+            let failures_in_a_row = Arc::clone(&failures_in_a_row);
+            let own = shared.clone();
             stages.decode.add_thread();
             stages.predict.add_thread();
-            spawn("predict", &shared, alive_token.clone(), || worker.run())?;
+            spawn("predict", &shared, alive_token.clone(), move || {
+                worker::run(model.as_ref(), options, tiles, own, failures_in_a_row);
+            })?;
         }
         for _ in 0..fetchers {
             let fetcher = fetch::Fetcher::new(

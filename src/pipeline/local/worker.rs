@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     pipeline::PipelineError,
-    predict::{Classifier, ModelInfo, PredictError, Predictions},
+    predict::{Classifier, Model, ModelInfo, PredictError, Predictions},
     telemetry::Activity,
     tiles::{AttributionGrid, Candidate, TileOutcome, TileState},
 };
@@ -30,7 +30,7 @@ const BATCH_LINGER: Duration = Duration::from_millis(2);
 /// does not mark a whole country as failed.
 const FAILURES_IN_A_ROW_MAX: usize = 64;
 
-pub(super) struct Worker {
+struct Worker {
     classifier: Box<dyn Classifier>,
     capacity: usize,
     /// Width and height of the model's attribution grid.
@@ -44,8 +44,28 @@ pub(super) struct Worker {
     answers: Vec<TileAnswer>,
 }
 
+/// Opens a classifier and works until the fetching threads are gone.
+pub(super) fn run(
+    model: &dyn Model,
+    options: LocalOptions,
+    tiles: Receiver<FetchedTile>,
+    shared: Shared,
+    failures_in_a_row: Arc<AtomicUsize>,
+) {
+    match model.classifier() {
+        Ok(classifier) => {
+            let info = model.info();
+            Worker::new(classifier, info, options, tiles, shared, failures_in_a_row).run();
+        }
+        Err(error) => {
+            // Nobody listens any more when the run is already ending.
+            let _ = shared.answers.send(Answer::Fatal(error.into()));
+        }
+    }
+}
+
 impl Worker {
-    pub(super) fn new(
+    fn new(
         classifier: Box<dyn Classifier>,
         info: &ModelInfo,
         options: LocalOptions,
@@ -73,7 +93,7 @@ impl Worker {
 
     /// Works until the fetching threads are gone. Once the run stops, tiles are dropped, so that
     /// those threads do not wait for room for ever.
-    pub(super) fn run(mut self) {
+    fn run(mut self) {
         let shared = self.shared.clone();
         loop {
             let tile = shared

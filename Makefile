@@ -11,7 +11,8 @@
 #                  MODELS=models/ puts models inside, GPU=1 takes the ONNX Runtime that knows CUDA
 #   make ort       ONNX Runtime beside the program; make ort-gpu the one that knows CUDA
 #   make bench     side by side with what one would pick instead; writes docs/BENCHMARKS.md.
-#                  ROW=cover measures one row anew, TURNS=3 in so many turns
+#                  ROW=cover measures one row anew, TURNS=3 in so many turns;
+#                  make bench-gpu does the row that wants an NVIDIA GPU
 
 PREFIX ?= /usr/local
 CARGO ?= cargo
@@ -20,7 +21,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEMO_OUT := runs/san-marino
 
 .DEFAULT_GOAL := build
-.PHONY: build run test test-rust test-python test-keras test-loop test-clients test-peers test-serving-clients image bench install ort ort-gpu library packages lint
+.PHONY: build run test test-rust test-python test-keras test-loop test-clients test-peers test-serving-clients image bench bench-gpu install ort ort-gpu library packages lint
 
 packages:
 	@scripts/packages.sh
@@ -94,6 +95,9 @@ bench: build .venv-bench/ready
 	$(CARGO) build --release --locked --example decode_speed --example serving_speed
 	HVMAP="$(abspath $(TARGET))/release/hvmap" \
 		.venv-bench/bin/python benches/compare $(ROW) $(if $(TURNS),--turns $(TURNS))
+
+bench-gpu: ort-gpu
+	$(MAKE) bench ROW=gpu
 
 .venv-bench/ready: benches/compare/requirements.txt python/pyproject.toml
 	@echo 'setting up .venv-bench, with TensorFlow, OpenVINO and KServe' >&2

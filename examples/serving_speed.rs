@@ -4,13 +4,15 @@
 //! cargo run --release --example serving_speed -- data/models/demo.onnx tiles/*.jpg --seconds 10
 //! ```
 //!
+//! `--only rest` (grpc, v2, v2-grpc, embedded) does one of them and answers a JSON object.
+//!
 //! The embedded session decodes and classifies the same files with the same number of workers. The
 //! clients run in this process too, so on few cores they take some of what they measure.
 
 use std::{
     env, fs,
     net::Ipv4Addr,
-    path::Path,
+    path::PathBuf,
     process::ExitCode,
     thread,
     time::{Duration, Instant},
@@ -48,18 +50,35 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<String, Failure> {
+/// What is asked for on the command line.
+struct Asked {
+    model: PathBuf,
+    images: Vec<Bytes>,
+    duration: Duration,
+    /// One of [`PROTOCOLS`] or `embedded`, alone and as JSON.
+    only: Option<String>,
+}
+
+/// How they are called, and by which URL with the addresses of REST and gRPC.
+const PROTOCOLS: [(&str, &str, &str); 4] = [
+    ("rest", "REST, b64", "http://{rest}/v1/models/m"),
+    ("grpc", "gRPC", "grpc://{grpc}/m"),
+    ("v2", "KServe v2, raw BYTES", "http://{rest}/v2/models/m"),
+    ("v2-grpc", "KServe v2 over gRPC", "grpc+v2://{grpc}/m"),
+];
+
+fn asked() -> Result<Asked, Failure> {
     let mut seconds = 10;
+    let mut only = None;
     let mut paths = Vec::new();
     let mut args = env::args().skip(1);
     while let Some(arg) = args.next() {
-        if arg == "--seconds" {
-            seconds = args.next().ok_or("--seconds lacks its number")?.parse()?;
-        } else {
-            paths.push(arg);
+        match arg.as_str() {
+            "--seconds" => seconds = args.next().ok_or("--seconds lacks its number")?.parse()?,
+            "--only" => only = Some(args.next().ok_or("--only lacks its protocol")?),
+            _ => paths.push(PathBuf::from(arg)),
         }
     }
-    let duration = Duration::from_secs(seconds);
     let [model, tiles @ ..] = paths.as_slice() else {
         return Err("expected MODEL.onnx and tiles".into());
     };
@@ -70,20 +89,43 @@ fn run() -> Result<String, Failure> {
     if tiles.is_empty() {
         return Err("expected at least one tile".into());
     }
-    let images: Vec<Bytes> = tiles.iter().cycle().take(REQUEST_IMAGES).cloned().collect();
+    Ok(Asked {
+        model: model.clone(),
+        images: tiles.iter().cycle().take(REQUEST_IMAGES).cloned().collect(),
+        duration: Duration::from_secs(seconds),
+        only,
+    })
+}
 
+fn run() -> Result<String, Failure> {
+    let Asked {
+        model,
+        images,
+        duration,
+        only,
+    } = asked()?;
+    let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
     let settings = Settings {
         device: DeviceChoice::Cpu,
         ..Settings::default()
     };
+    let mut rows = Vec::new();
+    if wanted("embedded") {
+        let bare = OnnxModel::from_file(&model, &settings)?;
+        rows.push((
+            "embedded, one classifier a worker",
+            throughput(bare.workers(), duration, || embedded(&bare, &images))?,
+            latency(&mut *embedded(&bare, &images[..1])?, duration)?,
+        ));
+    }
     let folder = tempfile::tempdir()?;
     fs::create_dir(folder.path().join("1"))?;
-    fs::copy(Path::new(model), folder.path().join("1/model.onnx"))?;
+    fs::copy(&model, folder.path().join("1/model.onnx"))?;
     let server = Server::start(&Config {
         rest: (Ipv4Addr::LOCALHOST, 0).into(),
         grpc: (Ipv4Addr::LOCALHOST, 0).into(),
         models: vec![ModelFolder::new("m", folder.path())],
-        engine: settings.clone(),
+        engine: settings,
         poll: Duration::from_secs(60),
         request_timeout: Duration::from_secs(60),
         batching: Batching::default(),
@@ -91,27 +133,31 @@ fn run() -> Result<String, Failure> {
         connections_max: CONNECTIONS_MAX,
         metrics_path: Some(METRICS_PATH.to_owned()),
     })?;
-    let (rest, grpc) = (server.address(), server.grpc_address());
-
-    let bare = OnnxModel::from_file(Path::new(model), &settings)?;
-    let mut rows = vec![(
-        "embedded, one classifier a worker".to_owned(),
-        throughput(bare.workers(), duration, || embedded(&bare, &images))?,
-        latency(&mut *embedded(&bare, &images[..1])?, duration)?,
-    )];
-    for (name, url) in [
-        ("REST, b64", format!("http://{rest}/v1/models/m")),
-        ("gRPC", format!("grpc://{grpc}/m")),
-        ("KServe v2, raw BYTES", format!("http://{rest}/v2/models/m")),
-        ("KServe v2 over gRPC", format!("grpc+v2://{grpc}/m")),
-    ] {
+    let (rest, grpc) = (
+        server.address().to_string(),
+        server.grpc_address().to_string(),
+    );
+    for (_, title, url) in PROTOCOLS.into_iter().filter(|one| wanted(one.0)) {
+        let url = url.replace("{rest}", &rest).replace("{grpc}", &grpc);
         let remote = RemoteModel::connect(&[url], &RemoteSettings::default())?;
         rows.push((
-            name.to_owned(),
+            title,
             throughput(CLIENTS, duration, || asking(&remote, &images))?,
             latency(&mut *asking(&remote, &images[..1])?, duration)?,
         ));
     }
+    match (rows.as_slice(), only) {
+        ([], only) => Err(format!("there is no protocol {}", only.unwrap_or_default()).into()),
+        ([(_, rate, (half, most))], Some(_)) => Ok(format!(
+            "{{\"tiles_per_s\": {rate:.2}, \"p50_ms\": {:.3}, \"p99_ms\": {:.3}}}",
+            1e3 * half.as_secs_f64(),
+            1e3 * most.as_secs_f64()
+        )),
+        _ => Ok(table(&rows)),
+    }
+}
+
+fn table(rows: &[(&str, f64, (Duration, Duration))]) -> String {
     let full = rows[0].1;
     let mut table = String::from(
         "| how | tiles/s | of the embedded session | one tile, p50 ms | p99 ms |\n|---|---|---|---|---|\n",
@@ -124,7 +170,7 @@ fn run() -> Result<String, Failure> {
             1e3 * most.as_secs_f64()
         ));
     }
-    Ok(table)
+    table
 }
 
 /// Something that is done over and over, and tells how many images it took.

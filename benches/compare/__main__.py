@@ -34,7 +34,11 @@ def main() -> int:
         parser.error("--turns takes 1 or more")
     try:
         for row in [known[name] for name in options.rows] or known.values():
-            if options.prepare:
+            if not options.write and (reason := row.missing()):
+                print(f"{row.name}: not measured: {reason}", file=sys.stderr)
+                if options.rows:
+                    return 2
+            elif options.prepare:
                 row.contenders()
             elif not options.write:
                 measure(row, options.turns or row.turns)

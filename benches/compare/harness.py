@@ -62,6 +62,8 @@ class Row:
     """Python packages whose versions matter."""
     figures: dict[str, str] = field(default_factory=lambda: {"tiles_per_s": "tiles/s"})
     """The figures to show and their headings."""
+    missing: Callable[[], str | None] = lambda: None
+    """Why it cannot be measured on this machine."""
 
 
 def take_turns(row: Row, turns: int) -> list[dict]:

@@ -35,12 +35,12 @@ def figures(text: str, tiles: int) -> Figures:
     return {"tiles_per_s": report["tiles_per_s"], "elapsed_s": report["elapsed_s"]}
 
 
-def bare(name: str, model: Path, seconds: int, *flags: object) -> Contender:
+def bare(name: str, model: Path, seconds: int, batch: int) -> Contender:
     """The same sessions as `hvmap run` has, fed from memory with decoded tiles."""
     return program(
         name,
         HVMAP, "model", "bench", model, "--device", "cpu", "--workers", cores(), "--threads", 1,
-        "--batch", 4, "--seconds", seconds, *flags, "--json",
+        "--batch", batch, "--seconds", seconds, "--json",
         read=lambda text: {"tiles_per_s": whole(text)["best"]["tiles_per_s"]},
     )  # fmt: skip
 

@@ -84,9 +84,9 @@ def predict_rate(model: keras.Model, scaled: np.ndarray, batch: int) -> float:
 
 
 def bench_rate(options, package: Path) -> float:
-    """hvmap in its usual setting: a single-threaded session a core, batches of 4."""
+    """hvmap in its usual setting: a single-threaded session a core, batches of 2."""
     command = [options.hvmap, "model", "bench", package, "--device", "cpu", "--json"]
-    command += ["--workers", len(os.sched_getaffinity(0)), "--threads", 1, "--batch", 4, "--seconds", options.seconds]
+    command += ["--workers", len(os.sched_getaffinity(0)), "--threads", 1, "--batch", 2, "--seconds", options.seconds]
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)["best"]["tiles_per_s"]
 

@@ -82,7 +82,8 @@ pub struct EngineArgs {
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub device: DeviceChoice,
 
-    /// Tiles classified at once by each worker [default: 4 on the processor, 64 on CUDA]
+    /// Tiles classified at once by each worker [default: 1 on the processor, 2 if
+    /// it is int8, 64 on CUDA]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub batch: Option<u16>,
 

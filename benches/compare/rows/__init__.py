@@ -8,11 +8,13 @@ NAMES = (
     "onnxruntime",
     "bare",
     "serve",
+    "latency",
     "kserve",
     "cover",
     "imagery",
     "jpeg",
     "ledger",
+    "gpu",
 )
 
 

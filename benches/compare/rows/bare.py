@@ -10,7 +10,7 @@ LIMIT = "arithmetic limit"
 def contenders():
     return [
         xception("int8", 1200),
-        bare("bare sessions", package("int8"), 8),
+        bare("bare sessions", package("int8"), seconds=8, batch=2),
         *limit(),
     ]
 

@@ -71,7 +71,9 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let decided = named.settings().decided();
     let mut model = named.load_onnx()?;
     let arrangements =
-        Arrangement::worth_measuring(model.device(), cores(), decided, model.batch_fixed());
+        model
+            .arrangement()
+            .worth_measuring(model.device(), cores(), decided, model.batch_fixed());
     note(format_args!(
         "measuring {} on {}: {} settings, {} s each",
         model.info().name,

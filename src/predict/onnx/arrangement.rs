@@ -2,8 +2,10 @@
 
 use super::device::Device;
 
-/// Images a run on the processor: larger batches leave its caches.
-const BATCH_SIZE_CPU: usize = 4;
+/// Images a run on the processor: larger batches leave its caches (docs/BENCHMARKS.md).
+const BATCH_SIZE_CPU: usize = 1;
+/// The same of an int8 model, whose values take a quarter of the room.
+const BATCH_SIZE_CPU_INT8: usize = 2;
 /// Images a run on CUDA.
 const BATCH_SIZE_CUDA: usize = 64;
 /// Classifiers on CUDA: while one computes, the other's images travel.
@@ -41,10 +43,12 @@ impl Decided {
 }
 
 impl Arrangement {
-    /// What suits most models: one single-threaded session a core, or two on a CUDA device.
+    /// What suits most models of a precision: one single-threaded session a core, or two on a CUDA
+    /// device.
     #[must_use]
-    pub fn usual(device: Device, cores: usize, decided: Decided) -> Self {
+    pub fn usual(device: Device, cores: usize, precision: Option<&str>, decided: Decided) -> Self {
         let (workers, batch_size) = match device {
+            Device::Cpu if precision == Some("int8") => (cores, BATCH_SIZE_CPU_INT8),
             Device::Cpu => (cores, BATCH_SIZE_CPU),
             Device::Cuda(_) => (WORKERS_CUDA, BATCH_SIZE_CUDA),
         };
@@ -61,13 +65,14 @@ impl Arrangement {
         }
     }
 
-    /// All that are worth measuring, the usual one first.
+    /// All that are worth measuring, this one, the usual, first.
     ///
     /// On the processor sessions times threads are the cores, with threads doubling, and half of
     /// the cores with a thread each, since two may share one core's arithmetic. A model whose file
     /// fixes the batch leaves no choice of it.
     #[must_use]
     pub fn worth_measuring(
+        self,
         device: Device,
         cores: usize,
         decided: Decided,
@@ -95,7 +100,10 @@ impl Arrangement {
             Device::Cpu => &BATCHES_CPU,
             Device::Cuda(_) => &BATCHES_CUDA,
         };
-        let mut all = vec![Self::usual(device, cores, decided)];
+        let mut all = vec![Self {
+            batch_size: decided.batch_size.unwrap_or(self.batch_size),
+            ..self
+        }];
         for (workers, threads) in pairs {
             for &batch_size in batches {
                 let arrangement = Self {
@@ -123,16 +131,37 @@ mod tests {
         pairs
     }
 
+    fn worth_measuring(
+        device: Device,
+        cores: usize,
+        decided: Decided,
+        batch_fixed: Option<usize>,
+    ) -> Vec<Arrangement> {
+        Arrangement::usual(device, cores, None, decided).worth_measuring(
+            device,
+            cores,
+            decided,
+            batch_fixed,
+        )
+    }
+
+    #[test]
+    fn a_model_of_bytes_takes_more_images_at_once() {
+        let usual = |precision| Arrangement::usual(Device::Cpu, 2, precision, Decided::default());
+        assert!(usual(Some("int8")).batch_size > usual(Some("fp32")).batch_size);
+        assert_eq!(usual(Some("fp32")), usual(None));
+    }
+
     #[test]
     fn sessions_times_threads_use_the_cores() {
-        let all = Arrangement::worth_measuring(Device::Cpu, 8, Decided::default(), None);
+        let all = worth_measuring(Device::Cpu, 8, Decided::default(), None);
         assert_eq!(pairs(&all), [(1, 8), (2, 4), (4, 1), (4, 2), (8, 1)]);
         assert_eq!(
             all[0],
-            Arrangement::usual(Device::Cpu, 8, Decided::default())
+            Arrangement::usual(Device::Cpu, 8, None, Decided::default())
         );
         assert_eq!(all.len(), 5 * BATCHES_CPU.len());
-        let one = Arrangement::worth_measuring(Device::Cpu, 1, Decided::default(), None);
+        let one = worth_measuring(Device::Cpu, 1, Decided::default(), None);
         assert_eq!(pairs(&one), [(1, 1)]);
     }
 
@@ -142,7 +171,7 @@ mod tests {
             workers: Some(3),
             ..Decided::default()
         };
-        let all = Arrangement::worth_measuring(Device::Cpu, 4, decided, Some(2));
+        let all = worth_measuring(Device::Cpu, 4, decided, Some(2));
         assert_eq!(pairs(&all), [(3, 1), (3, 2), (3, 4)]);
         assert!(all.iter().all(|one| one.batch_size == 2));
         let every = Decided {
@@ -150,10 +179,7 @@ mod tests {
             threads: Some(1),
             batch_size: Some(8),
         };
-        assert_eq!(
-            Arrangement::worth_measuring(Device::Cuda(0), 4, every, None).len(),
-            1
-        );
+        assert_eq!(worth_measuring(Device::Cuda(0), 4, every, None).len(), 1);
     }
 
     #[test]
@@ -162,7 +188,7 @@ mod tests {
             threads: Some(4),
             ..Decided::default()
         };
-        assert_eq!(Arrangement::usual(Device::Cpu, 8, decided).workers, 2);
-        assert_eq!(Arrangement::usual(Device::Cpu, 2, decided).workers, 1);
+        assert_eq!(Arrangement::usual(Device::Cpu, 8, None, decided).workers, 2);
+        assert_eq!(Arrangement::usual(Device::Cpu, 2, None, decided).workers, 1);
     }
 }

@@ -94,9 +94,14 @@ impl OnnxModel {
         let library = library::load(settings.library.as_deref())?;
         let threads = settings.threads.unwrap_or(1).max(1);
         let (session, device) = open_on(name, &source, &library, settings.device, threads)?;
-        let arrangement = Arrangement::usual(device, cores(), settings.decided());
         let signature = signature(&session);
         let contract = read_contract(name, &session)?;
+        let precision = match &contract {
+            Some(contract) => contract.precision.clone(),
+            None => facts.precision.map(str::to_owned),
+        };
+        let arrangement =
+            Arrangement::usual(device, cores(), precision.as_deref(), settings.decided());
 
         let plan = Arc::new(match &contract {
             Some(contract) => {
@@ -192,10 +197,7 @@ impl OnnxModel {
                 .collect(),
             classes,
             default_threshold: contract.as_ref().and_then(|contract| contract.threshold),
-            precision: match &contract {
-                Some(contract) => contract.precision.clone(),
-                None => facts.precision.map(str::to_owned),
-            },
+            precision,
             adaptation,
             trained_on_synthetic: contract
                 .as_ref()

@@ -1,0 +1,92 @@
+"""On an NVIDIA GPU: fp32 and fp16, from memory and from an MBTiles file to the ledger."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+from harness import HVMAP, WORK, Comparison, Contender, Figures, Row, program, whole
+from inputs import TILES, call, keras_model, labelled, made, mbtiles, tile_list
+from runs import THRESHOLD
+
+SECONDS = 10
+SEEN = {"CUDA_VISIBLE_DEVICES": "0"}
+
+
+def missing() -> str | None:
+    """Why it cannot be measured here."""
+    if shutil.which("nvidia-smi") is None:
+        return "no NVIDIA GPU is at hand"
+    asked = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False)
+    return None if asked.returncode == 0 and asked.stdout.strip() else "no NVIDIA GPU answers"
+
+
+def contenders() -> list[Contender]:
+    packages = made(
+        WORK / "models-gpu",
+        lambda path: call(
+            sys.executable, "-m", "hvmap_model", "package", keras_model(), "-o", path,
+            "--name", "xception", "--precision", "fp32,fp16", "--tiles", labelled(),
+            "--threshold", 0, "--tiles-count", 64, "--classes", "negative,tower",
+            "--positive", "tower", "--preprocess", "xception",
+        ),
+    )  # fmt: skip
+    models = {
+        "fp32": packages / "xception" / "1" / "model.onnx",
+        "fp16": packages / "xception-fp16" / "1" / "model.onnx",
+    }
+    both = []
+    for precision, model in models.items():
+        both.append(
+            program(
+                f"from memory, {precision}",
+                HVMAP, "model", "bench", model, "--device", "cuda", "--seconds", SECONDS, "--json",
+                read=lambda text: {"tiles_per_s": whole(text)["best"]["tiles_per_s"]},
+                environment=SEEN,
+            )
+        )  # fmt: skip
+        out = WORK / "runs" / f"gpu-{precision}"
+        both.append(
+            program(
+                f"hvmap run, {precision}",
+                HVMAP, "run", "--tiles", tile_list(TILES), "--zoom", 18, "--imagery", mbtiles(),
+                "--model", model, "--threshold", THRESHOLD, "--device", "cuda", "--out", out, "--json",
+                before=lambda out=out: shutil.rmtree(out, ignore_errors=True),
+                read=time_line,
+                environment=SEEN,
+            )
+        )  # fmt: skip
+    return both
+
+
+def time_line(text: str) -> Figures:
+    """The rate, and the share of their time for which the threads of each stage were at work."""
+    report = whole(text)
+    assert report["scored"] == TILES, f"{report['scored']} tiles were scored of {TILES}"
+    shares = {f"{stage['name']}_busy": stage["busy"] for stage in report["stages"]}
+    return {"tiles_per_s": report["tiles_per_s"], "elapsed_s": report["elapsed_s"]} | shares
+
+
+ROW = Row(
+    name="gpu",
+    title="On a GPU",
+    contenders=contenders,
+    comparisons=[
+        Comparison(f"hvmap run, {precision}", f"from memory, {precision}") for precision in ("fp32", "fp16")
+    ],
+    note="`make bench-gpu`. Wanted on one H200 with 16 cores: 5,000 tiles/s first, 20,000 as the aim. "
+    "The shares are those of the stages' threads at work: where decoding is near 1 the processor "
+    "bounds it, where predicting is, copies, kernels and the gaps between them do; `nsys profile` "
+    "on the commands tells those apart.",
+    turns=3,
+    packages=("onnxruntime",),
+    figures={
+        "tiles_per_s": "tiles/s",
+        "fetch_busy": "fetching",
+        "decode_busy": "decoding",
+        "predict_busy": "predicting",
+        "record_busy": "recording",
+    },
+    missing=missing,
+)

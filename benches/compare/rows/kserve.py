@@ -14,7 +14,7 @@ import urllib.request
 from harness import CONTENDERS, ROOT, WORK, Comparison, Contender, Row, program, quiet_environment
 from inputs import files, keras_model, packages, served
 
-TILES = {"int8": 1200, "fp32": 480, "keras": 360}
+TILES = {"int8": 960, "fp32": 320, "keras": 240}
 KSERVE = "KServe with Keras"
 
 

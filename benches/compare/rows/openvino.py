@@ -10,11 +10,11 @@ from runs import xception
 def contenders():
     files(1)
     return [
-        xception("int8", 1500),
-        peer("int8", package("int8"), 1000),
-        xception("fp32", 500),
-        peer("fp32", package("fp32"), 300),
-        peer("bf16", package("fp32"), 600),
+        xception("int8", 800),
+        peer("int8", package("int8"), 500),
+        xception("fp32", 260),
+        peer("fp32", package("fp32"), 160),
+        peer("bf16", package("fp32"), 320),
     ]
 
 

@@ -8,7 +8,7 @@ from harness import Comparison, Contender, Row
 from inputs import package, packages, served
 from runs import run
 
-TILES = 1500
+TILES = 1000
 EMBEDDED = "hvmap run int8"
 PROTOCOLS = {
     "REST": "http://{rest}/v1/models/xception",

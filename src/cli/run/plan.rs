@@ -259,7 +259,7 @@ fn say_sources(description: &crate::imagery::SourceDescription, info: &ModelInfo
     if let Some(terms) = &description.terms {
         terminal::note(format_args!("terms: {terms}"));
     }
-    terminal::note(format_args!("model: {} on {}", info.name, info.engine));
+    terminal::note(format_args!("model: {}, {}", info.name, info.engine));
 }
 
 fn refuse_demo_model_on_real_imagery(

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::predict::{
     AttributionMap, ModelInfo, PredictError,
-    onnx::{Activation, Rows, ScoreRule, rule_of_flags, told_positives},
+    onnx::{Activation, BUILT_IN_TILES, Rows, ScoreRule, rule_of_flags, told_positives},
 };
 
 /// How far, in logits, two answers of the same model may lie apart: processors, devices and engines
@@ -129,7 +129,7 @@ pub(super) fn agree(
             Ok((info, rule))
         }
         None => {
-            let columns = led.answers.len() / super::super::onnx::BUILT_IN_TILES;
+            let columns = led.answers.len() / BUILT_IN_TILES;
             let rows = Rows {
                 columns,
                 outputs: &led.answers,

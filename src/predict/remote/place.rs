@@ -57,12 +57,21 @@ impl Place {
     /// # Errors
     /// When the URL is none of [`FORMS`].
     pub(super) fn parse(given: &str) -> Result<Self, PredictError> {
-        let unusable = |reason: String| PredictError::Unusable {
-            model: given.to_owned(),
+        let refused = |shown: &str, reason: String| PredictError::Unusable {
+            model: shown.to_owned(),
             reason,
             hint: Some(FORMS.into()),
         };
-        let mut url = Url::parse(given).map_err(|error| unusable(format!("its URL: {error}")))?;
+        let mut url =
+            Url::parse(given).map_err(|error| refused(given, format!("its URL: {error}")))?;
+        let mut shown = given.to_owned();
+        if url.password().is_some() {
+            let mut hidden = url.clone();
+            // Only URLs without a host refuse a password.
+            let _ = hidden.set_password(Some("***"));
+            shown = hidden.to_string();
+        }
+        let unusable = |reason: String| refused(&shown, reason);
         // Those of gRPC: the protocol, whether it goes by TLS, and the port unless one is named.
         let grpc = match url.scheme() {
             "http" | "https" => None,
@@ -78,13 +87,6 @@ impl Place {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(unusable("its URL has a query or a fragment".into()));
         }
-        let mut shown = given.to_owned();
-        if url.password().is_some() {
-            let mut hidden = url.clone();
-            // Only URLs without a host refuse a password.
-            let _ = hidden.set_password(Some("***"));
-            shown = hidden.to_string();
-        }
         let path = url.path().trim_end_matches('/').to_owned();
         url.set_path("");
         if let Some((protocol, scheme, port)) = grpc {
@@ -99,7 +101,8 @@ impl Place {
             }
             let authority = url.as_str().split_once("://").map_or("", |(_, rest)| rest);
             let base = format!("{scheme}://{}", authority.trim_end_matches('/'));
-            return Self::of(shown, protocol, base, path.trim_start_matches('/')).map_err(unusable);
+            return Self::of(&shown, protocol, base, path.trim_start_matches('/'))
+                .map_err(unusable);
         }
         let forms = [
             (Protocol::Rest, "/v1/models/", ":predict"),
@@ -109,14 +112,14 @@ impl Place {
             if let Some((prefix, rest)) = path.split_once(mark) {
                 let base = format!("{}{prefix}", url.as_str().trim_end_matches('/'));
                 let rest = rest.strip_suffix(verb).unwrap_or(rest);
-                return Self::of(shown, protocol, base, rest).map_err(unusable);
+                return Self::of(&shown, protocol, base, rest).map_err(unusable);
             }
         }
         Err(unusable("its URL names no model".into()))
     }
 
     /// From the part of a path that names the model.
-    fn of(shown: String, protocol: Protocol, base: String, path: &str) -> Result<Self, String> {
+    fn of(shown: &str, protocol: Protocol, base: String, path: &str) -> Result<Self, String> {
         let path = ModelPath::read(path)
             .filter(|path| path.rest.is_empty())
             .ok_or("its URL names no model")?;
@@ -140,7 +143,7 @@ impl Place {
             Some(Chosen::Label(_)) => return Err("KServe v2 has no labels".into()),
         };
         Ok(Self {
-            shown,
+            shown: shown.to_owned(),
             protocol,
             base,
             model: percent_decoded(path.name)
@@ -221,6 +224,19 @@ mod tests {
         let place = Place::parse("http://u:secret@h/v1/models/a").unwrap();
         assert!(!place.shown.contains("secret"));
         assert_eq!(place.base, "http://u:secret@h");
+        let error = Place::parse("grpc://u:secret@h/a").unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn a_label_stays_encoded_where_it_goes_into_a_path_again() {
+        for (url, label) in [
+            ("http://h/v1/models/a/labels/b%20c", "b%20c"),
+            ("grpc://h/a/labels/b%20c", "b c"),
+        ] {
+            let place = Place::parse(url).unwrap();
+            assert_eq!(place.label.as_deref(), Some(label));
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     detections::{
-        Detections, Evaluation, EvaluationSettings, Expected, Grid, Operation, ReviewCounts,
-        TruthError, evaluate, read_truth,
+        Detections, Evaluation, EvaluationSettings, Expected, Grid, Operation, Reported,
+        ReviewCounts, TruthError, evaluate, read_truth,
     },
     export::{IfExists, write_curves},
     ledger::LedgerReader,
@@ -301,6 +301,46 @@ fn table(evaluation: &Evaluation) -> String {
             &mut text,
             &format!("fpr {:e}", target.target),
             &target.operation,
+        );
+    }
+    text + &reported_table(&evaluation.reported)
+}
+
+/// What became of the known towers, after views from several tiles were merged.
+fn reported_table(groups: &[Reported]) -> String {
+    let mut text = String::new();
+    if groups.is_empty() {
+        return text;
+    }
+    text.push('\n');
+    row(
+        &mut text,
+        [
+            "in a tile",
+            "towers",
+            "once",
+            "more often",
+            "only once",
+            "median m",
+            "90 % m",
+        ],
+    );
+    for group in groups {
+        let metres =
+            |metres: Option<f64>| metres.map_or("-".into(), |metres| format!("{metres:.1}"));
+        row(
+            &mut text,
+            [
+                &group
+                    .in_tile
+                    .map_or("all".into(), |towers| towers.to_string()),
+                &grouped(group.towers),
+                &grouped(group.once),
+                &grouped(group.more_than_once),
+                &percent(group.share_once()),
+                &metres(group.median_m),
+                &metres(group.p90_m),
+            ],
         );
     }
     text

@@ -1,4 +1,4 @@
-//! How good a run is against known towers, tile by tile.
+//! How good a run is against known towers, tile by tile and tower by tower.
 //!
 //! In: a run's detections and the towers of its area. Out: an [`Evaluation`]. A scored tile that
 //! holds a tower is positive, every other scored tile negative; so precision is that of the run's
@@ -12,7 +12,11 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Detections, DetectionsError, distance_m};
+use super::{
+    Detections, DetectionsError, distance_m,
+    grid::merged,
+    reported::{Reported, reported},
+};
 use crate::{
     ledger::LedgerError,
     tiles::{TILE_SIZE_PX, TileCoord, mercator},
@@ -60,6 +64,9 @@ pub struct Evaluation {
     pub reliability: Vec<ReliabilityBin>,
     /// How far true detections at the threshold lie from the nearest tower.
     pub location: Option<Location>,
+    /// What became of the known towers at the threshold, all together and then by how many share a
+    /// tile; empty where none stands in a scored tile, or the threshold lies below what the run kept.
+    pub reported: Vec<Reported>,
 }
 
 /// Where the known towers lie.
@@ -145,6 +152,7 @@ pub fn evaluate(
     };
     let mut tiles = TileCounts::default();
     let mut positives = Vec::new();
+    let mut with_towers = HashSet::new();
     for_each_tile(detections, |tile, score| {
         let held = ground.towers_in(tile).len() as u64;
         match (score, held) {
@@ -155,6 +163,7 @@ pub fn evaluate(
                 truth.in_scored_tiles += held;
                 tiles.positive += 1;
                 positives.push(score);
+                with_towers.insert(tile);
             }
         }
     })?;
@@ -170,6 +179,15 @@ pub fn evaluate(
         }
     })?;
 
+    let manifest = detections.manifest();
+    let reported = if settings.threshold < manifest.keep_threshold {
+        Vec::new()
+    } else {
+        let (hints, _) = merged(detections, settings.threshold)?;
+        reported(&hints, towers, manifest.zoom, |tile| {
+            with_towers.contains(&tile)
+        })
+    };
     let operations = scores.operations();
     let at_threshold = scores.operation(settings.threshold);
     let scored = tiles.positive + tiles.negative + tiles.ignored;
@@ -189,6 +207,7 @@ pub fn evaluate(
         curve: thinned(&operations),
         reliability: reliability(&operations),
         location: locations(detections, &ground, settings.threshold)?,
+        reported,
     })
 }
 

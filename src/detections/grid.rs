@@ -188,7 +188,7 @@ pub fn count_towers(detections: &Detections<'_>, score_min: f32) -> Result<u64, 
 }
 
 /// One detection a tower, by falling score, and how many further views of them there were.
-fn merged(
+pub(super) fn merged(
     detections: &Detections<'_>,
     score_min: f32,
 ) -> Result<(Vec<Detection>, u64), DetectionsError> {

@@ -14,6 +14,7 @@ mod expected;
 mod grid;
 mod locate;
 mod placeholder;
+mod reported;
 mod reviewed;
 mod sphere;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use expected::Expected;
 pub use grid::{Chain, Grid, MERGE_M, count_towers};
 pub use locate::{Peak, locate};
 pub use placeholder::{Placeholders, REPEATS_MIN, SPREAD_M_MIN};
+pub use reported::Reported;
 pub use reviewed::{Label, ReviewCounts, Reviewed, ReviewedError, read_reviewed};
 pub use truth::{TruthError, read_truth};
 

@@ -310,6 +310,10 @@ fn a_run_is_measured_against_known_towers() {
     assert_eq!(json["truth"]["in_scored_tiles"], 3);
     assert_eq!(json["at_threshold"]["true_positives"], 2);
     assert_eq!(json["at_threshold"]["false_positives"], 38);
+    let all = &json["reported"][0];
+    let counts = ["towers", "once", "more_than_once"].map(|name| all[name].as_u64());
+    // One of the two was placed too far from its tower to be taken for it.
+    assert_eq!(counts, [3, 1, 0].map(Some), "{all}");
 
     let picture = folder.path("curves.svg");
     let picture = picture.to_str().unwrap();

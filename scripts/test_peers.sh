@@ -11,7 +11,11 @@ hvmap=${HVMAP:-target/release/hvmap}
 python=${PEERS_PYTHON:-.venv-peers/bin/python}
 if [ ! -x "$python" ]; then
     echo "setting up .venv-peers" >&2
-    python3 -m venv .venv-peers
+    # Triton brings an interpreter of its own that runs with this one's standard library: with that of
+    # 3.11.7 it fails, with Debian's 3.11.2 it works.
+    base=/usr/bin/python3
+    [ -x "$base" ] || base=python3
+    "$base" -m venv .venv-peers
     "$python" -m pip install --quiet --disable-pip-version-check --requirement tests/peers/requirements.txt
 fi
 

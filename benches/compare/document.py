@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from harness import ROOT, Comparison, Row, spread
+from harness import OTHERS, OTHERS_MAX, ROOT, Comparison, Row, spread
 
 DOCUMENT = ROOT / "docs" / "BENCHMARKS.md"
 RESULTS = ROOT / "benches" / "results"
@@ -99,8 +99,18 @@ def section(row: Row, result: dict | None) -> str:
             cells += cell(values) if values else ["", ""]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     lines += ["", *(f"- {name}: `{result['commands'][name]}`" for name in names), ""]
-    lines.append(f"{len(turns)} turns on {result['date']}. {conditions(result)}")
+    lines.append(f"{counted(turns)} on {result['date']}{disturbance(turns)}. {conditions(result)}")
     return "\n".join(lines) + "\n"
+
+
+def counted(turns: list[dict]) -> str:
+    return "1 turn" if len(turns) == 1 else f"{len(turns)} turns"
+
+
+def disturbance(turns: list[dict]) -> str:
+    """What else ran, where it was seen and was more than a little."""
+    most = max((one.get(OTHERS, 0.0) for turn in turns for one in turn.values()), default=0.0)
+    return f", while **other programs took up to {most:.1f} cores**" if most > OTHERS_MAX else ""
 
 
 def cell(values: list[float]) -> list[str]:

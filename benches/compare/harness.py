@@ -66,18 +66,51 @@ class Row:
     """Why it cannot be measured on this machine."""
 
 
+OTHERS_MAX = 0.2
+"""Cores that programs other than a contender may take while it is measured."""
+OTHERS = "other_programs_cores"
+
+
 def take_turns(row: Row, turns: int) -> list[dict]:
-    """Each contender's figures, turn by turn: `[{contender: figures}]`."""
+    """Each contender's figures, turn by turn: `[{contender: figures}]`.
+
+    A turn that other programs disturbed is done again, at most as often as there are turns to take;
+    what is then still disturbed is kept, and the document says so.
+    """
     contenders = row.contenders()
-    done = []
-    for turn in range(turns):
+    done, again = [], turns
+    while len(done) < turns:
         figures = {}
         for contender in contenders:
-            figures[contender.name] = contender.measure()
+            figures[contender.name] = watched(contender)
             told = ", ".join(f"{value:.4g} {name}" for name, value in figures[contender.name].items())
-            print(f"  turn {turn + 1}/{turns}  {contender.name}: {told}", file=sys.stderr, flush=True)
+            print(f"  turn {len(done) + 1}/{turns}  {contender.name}: {told}", file=sys.stderr, flush=True)
+        if again > 0 and max(one[OTHERS] for one in figures.values()) > OTHERS_MAX:
+            print("  other programs disturbed this turn: once more", file=sys.stderr, flush=True)
+            again -= 1
+            continue
         done.append(figures)
     return done
+
+
+def watched(contender: Contender) -> Figures:
+    """The figures, and how many cores others took meanwhile."""
+    start, busy, own = time.perf_counter(), busy_s(), own_s()
+    figures = contender.measure()
+    others_s = (busy_s() - busy) - (own_s() - own)
+    return figures | {OTHERS: max(0.0, others_s / (time.perf_counter() - start))}
+
+
+def busy_s() -> float:
+    """Seconds that all cores together were at work since the machine started (Linux)."""
+    user, nice, system = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:4]
+    return (int(user) + int(nice) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def own_s() -> float:
+    """Of these, those of this process and of its children that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def commands(row: Row) -> dict[str, str]:

@@ -14,7 +14,7 @@ def contenders():
     files(tiles)
     return [
         xception("int8", 1200),
-        xception("fp32", 400),
+        xception("fp32", 800),
         program(KERAS, sys.executable, CONTENDERS / "keras_predict.py", keras_model(), tiles),
     ]
 

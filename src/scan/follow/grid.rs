@@ -2,16 +2,15 @@
 
 use std::collections::HashMap;
 
+use super::place::{Answers, CELL_SHAPE, Place, RATE_SHAPE};
 use crate::tiles::{BLOCK_SIDE, BlockCoord, Cover, TileCoord, TileMask};
 
-/// False positives that a place is believed to have before anything was seen there, counted as if
-/// seen: the shape of the gamma distribution from which the rates of places are drawn. Small,
-/// since rates differ greatly from place to place.
-const RATE_SHAPE: f32 = 0.4;
-/// The same for the whole area, in tiles.
+/// What is believed of the rate of the whole area, in tiles.
 const RATE_TILES: f32 = 20_000.0;
-/// No place is believed to be cleaner than this share of the area's mean.
-const RATE_FLOOR: f32 = 0.3;
+
+/// Side of a cell in tiles, and cells along the side of a block.
+const CELL_SIDE: i64 = 16;
+const CELLS: usize = BLOCK_SIDE as usize / CELL_SIDE as usize;
 
 /// What is known of one block.
 pub(super) struct Block {
@@ -29,10 +28,11 @@ pub(super) struct Block {
     pub(super) tracks: Vec<u32>,
     /// Hits that belong to a line.
     pub(super) linked: u32,
-    /// Answered tiles in which next to nothing was expected.
-    plain_tiles: f32,
-    /// Hits among them less those expected.
-    plain_hits: f32,
+    /// What was answered here, and what the block is like by that.
+    answers: Answers,
+    place: Place,
+    /// The same of its cells, row by row, from the first answer in the block on.
+    cells: Vec<(Answers, Place)>,
     /// Tiles beside hits that were answered, and hits among them.
     pub(super) beside_tiles: f32,
     pub(super) beside_hits: f32,
@@ -45,9 +45,9 @@ pub(super) struct Grid<'a> {
     cover: &'a Cover,
     pub(super) blocks: Vec<Block>,
     index: HashMap<(u32, u32), u32>,
-    rate_prior: f32,
-    plain_tiles: f32,
-    plain_hits: f32,
+    /// Answered tiles, and the false hits believed among them.
+    tiles_answered: f32,
+    false_hits: f32,
 }
 
 impl<'a> Grid<'a> {
@@ -67,8 +67,9 @@ impl<'a> Grid<'a> {
                     hits: TileMask::new(),
                     tracks: Vec::new(),
                     linked: 0,
-                    plain_tiles: 0.0,
-                    plain_hits: 0.0,
+                    answers: Answers::default(),
+                    place: Place::unseen(rate_prior),
+                    cells: Vec::new(),
                     beside_tiles: 0.0,
                     beside_hits: 0.0,
                     level: 0,
@@ -79,9 +80,8 @@ impl<'a> Grid<'a> {
             cover,
             blocks,
             index,
-            rate_prior,
-            plain_tiles: RATE_TILES,
-            plain_hits: RATE_TILES * rate_prior,
+            tiles_answered: RATE_TILES,
+            false_hits: RATE_TILES * rate_prior,
         }
     }
 
@@ -130,12 +130,18 @@ impl<'a> Grid<'a> {
         self.index.get(&(coord.x, coord.y)).copied()
     }
 
-    /// The block `dx`, `dy` blocks away.
-    fn beside(&self, block: u32, dx: i64, dy: i64) -> Option<&Block> {
+    /// The number of the block `dx`, `dy` blocks away.
+    fn number_beside(&self, block: u32, dx: i64, dy: i64) -> Option<u32> {
         let coord = self.blocks[block as usize].coord;
         let x = u32::try_from(i64::from(coord.x) + dx).ok()?;
         let y = u32::try_from(i64::from(coord.y) + dy).ok()?;
-        self.index.get(&(x, y)).map(|&at| &self.blocks[at as usize])
+        self.index.get(&(x, y)).copied()
+    }
+
+    /// The block `dx`, `dy` blocks away.
+    fn beside(&self, block: u32, dx: i64, dy: i64) -> Option<&Block> {
+        self.number_beside(block, dx, dy)
+            .map(|at| &self.blocks[at as usize])
     }
 
     /// The blocks within `reach` blocks, the block itself among them.
@@ -144,44 +150,114 @@ impl<'a> Grid<'a> {
             .flat_map(move |dy| (-reach..=reach).filter_map(move |dx| self.beside(block, dx, dy)))
     }
 
-    /// Chance that a tile of a block without a tower is a hit. `own` hits of those counted there
+    fn place_at(&self, x: i64, y: i64) -> Option<&Place> {
+        let block = &self.blocks[self.block_of(x, y)? as usize];
+        let cell = block.cells.get(cell_of(x, y));
+        Some(cell.map_or(&block.place, |(_, place)| place))
+    }
+
+    /// Chance that a tile near one, without a tower, is a hit. `own` hits of those counted there
     /// are left out: a hit must not testify against itself.
-    pub(super) fn rate(&self, block: u32, own: f32) -> f32 {
-        let mean = self.plain_hits.max(RATE_TILES * self.rate_prior * 0.1) / self.plain_tiles;
-        let (mut tiles, mut hits) = (0.0, -own);
-        for beside in self.around(block, 1) {
-            let weight = if beside.coord == self.blocks[block as usize].coord {
-                1.0
-            } else {
-                0.5
-            };
-            tiles += weight * beside.plain_tiles;
-            hits += weight * beside.plain_hits;
-        }
-        let prior_tiles = RATE_SHAPE / mean;
-        let rate = (hits.max(0.0) + RATE_SHAPE) / (tiles + prior_tiles);
-        rate.clamp(mean * RATE_FLOOR, 0.7)
+    pub(super) fn rate(&self, x: i64, y: i64, own: f32) -> f32 {
+        self.place_at(x, y)
+            .map_or(self.mean_rate(), |place| place.rate_without(own))
     }
 
-    /// Counts an answered tile in which a hit was expected with a small chance.
-    pub(super) fn count_plain(&mut self, block: u32, expected: f32, hit: bool) {
-        let hits = f32::from(hit) - expected;
+    fn mean_rate(&self) -> f32 {
+        self.false_hits / self.tiles_answered
+    }
+
+    /// How often what tracks predict near a tile is there.
+    pub(super) fn trust(&self, x: i64, y: i64) -> f32 {
+        self.place_at(x, y).map_or(1.0, |place| place.trust)
+    }
+
+    /// Counts an answered tile in which a hit was expected with a chance, of tracks that are fully
+    /// trusted.
+    pub(super) fn count(&mut self, x: i64, y: i64, expected: f32, hit: bool) {
+        let (trust, rate) = (self.trust(x, y), self.rate(x, y, 0.0));
+        let Some(block) = self.block_of(x, y) else {
+            return;
+        };
         let block = &mut self.blocks[block as usize];
-        block.plain_tiles += 1.0;
-        block.plain_hits += hits;
-        self.plain_tiles += 1.0;
-        self.plain_hits += hits;
+        block.answers.count(expected, hit);
+        if block.cells.is_empty() {
+            block.cells = vec![(Answers::default(), block.place); CELLS * CELLS];
+        }
+        block.cells[cell_of(x, y)].0.count(expected, hit);
+        self.tiles_answered += 1.0;
+        if hit {
+            self.false_hits += rate / (rate + trust * expected);
+        }
     }
 
-    /// Takes a hit out of those that count as false: it belongs to a line.
-    pub(super) fn vindicate(&mut self, block: u32) {
-        self.blocks[block as usize].plain_hits -= 1.0;
-        self.plain_hits -= 1.0;
+    /// Fits the blocks around a block, and the cells around tiles of it, to what was answered.
+    pub(super) fn fit_around(&mut self, block: u32, tiles: &TileMask) {
+        let mean = self.mean_rate();
+        for (dx, dy) in (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dx, dy))) {
+            let Some(at) = self.number_beside(block, dx, dy) else {
+                continue;
+            };
+            let mut seen = Answers::default();
+            for beside in self.around(at, 1) {
+                let weight = if beside.coord == self.blocks[at as usize].coord {
+                    1.0
+                } else {
+                    0.5
+                };
+                seen.add(&beside.answers, weight);
+            }
+            self.blocks[at as usize]
+                .place
+                .fit(&seen, mean, RATE_SHAPE, 1.0);
+        }
+        let mut near: Vec<(i64, i64)> = tiles
+            .iter()
+            .flat_map(|index| {
+                let tile = self.tile(block, index);
+                let (x, y) = (i64::from(tile.x) / CELL_SIDE, i64::from(tile.y) / CELL_SIDE);
+                (-1..=1).flat_map(move |dy| (-1..=1).map(move |dx| (x + dx, y + dy)))
+            })
+            .collect();
+        near.sort_unstable();
+        near.dedup();
+        for (x, y) in near {
+            self.fit_cell(x, y);
+        }
+    }
+
+    /// Fits the cell in a column and row of cells.
+    fn fit_cell(&mut self, x: i64, y: i64) {
+        let middle = |at: i64| at * CELL_SIDE + CELL_SIDE / 2;
+        let Some(block) = self.block_of(middle(x), middle(y)) else {
+            return;
+        };
+        let mut seen = Answers::default();
+        for (dx, dy) in (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dx, dy))) {
+            let (x, y) = (middle(x + dx), middle(y + dy));
+            let Some(beside) = self.block_of(x, y) else {
+                continue;
+            };
+            if let Some((answers, _)) = self.blocks[beside as usize].cells.get(cell_of(x, y)) {
+                seen.add(answers, if (dx, dy) == (0, 0) { 1.0 } else { 0.5 });
+            }
+        }
+        let block = &mut self.blocks[block as usize];
+        let around = block.place;
+        if let Some((_, place)) = block.cells.get_mut(cell_of(middle(x), middle(y))) {
+            place.fit(&seen, around.rate, CELL_SHAPE, around.trust);
+        }
     }
 
     pub(super) fn tile(&self, block: u32, index: u16) -> TileCoord {
         self.blocks[block as usize].coord.tile(index)
     }
+}
+
+/// The position of a tile's cell in its block.
+fn cell_of(x: i64, y: i64) -> usize {
+    let cells = CELLS as i64;
+    ((y / CELL_SIDE % cells) * cells + x / CELL_SIDE % cells) as usize
 }
 
 /// The index in its block of a tile.

@@ -2,16 +2,27 @@
 
 use super::{
     Follow, Hit,
+    calibration::Class,
     track::{Kind, Track},
 };
 use crate::tiles::{BlockOutcome, TileOutcome};
 
-/// A tile in which less than this was expected tells of the rate of false positives.
-const PLAIN: f32 = 0.1;
+/// A hit of the net is one that was expected less than this.
+const BY_NET: f32 = 0.1;
 /// A second track takes part in a hit if it expected at least this share of what the first did.
 const ALSO_EXPECTED: f32 = 0.8;
 /// A hit goes on a track's line if that explains it with this chance.
 const EXPLAINED: f32 = 0.05;
+
+/// A track's claim on a tile that was answered.
+struct Claim {
+    track: u32,
+    class: Class,
+    /// The chance of a hit, as it was predicted.
+    expected: f32,
+    /// The same if tracks were fully trusted there.
+    expected_trusted: f32,
+}
 
 impl Follow<'_> {
     /// Applies the outcome of the next unit.
@@ -36,6 +47,7 @@ impl Follow<'_> {
             };
             self.answer(x, y, block, hit, &mut touched);
         }
+        self.grid.fit_around(block, &outcome.wanted);
         touched.sort_unstable();
         touched.dedup();
         for number in touched {
@@ -50,37 +62,18 @@ impl Follow<'_> {
             block.asked.insert(index);
             block.answered.insert(index);
         }
-        let mut claims: Vec<(u32, f32)> = Vec::new();
-        for number in self.claims.remove(&(x, y)).unwrap_or_default() {
-            let Some(track) = self.tracks[number as usize].as_deref() else {
-                continue;
-            };
-            let Some(at) = track.cell_at(x, y) else {
-                continue;
-            };
-            let (cell, real) = (&track.cells[at], self.real(track));
-            claims.push((number, self.predicted(track, cell, real)));
-            if let Some(hit) = hit {
-                let raw = self.raw(track, cell, real);
-                self.calibration.count(track.kind, track.hits, raw, hit);
-                if track.kind == Kind::Beside {
-                    let block = &mut self.grid.blocks[cell.block as usize];
-                    block.beside_tiles += 1.0;
-                    block.beside_hits += f32::from(hit);
-                }
+        let mut claims = self.take_claims(x, y);
+        touched.extend(claims.iter().map(|claim| claim.track));
+        if let Some(hit) = hit {
+            self.count(x, y, &claims, hit);
+            if hit {
+                self.hit(x, y, block, &mut claims);
             }
-            touched.push(number);
-        }
-        let expected = claims.iter().map(|&(_, p)| p).fold(0.0, f32::max);
-        match hit {
-            Some(true) => self.hit(x, y, block, expected, &mut claims),
-            Some(false) if expected < PLAIN => self.grid.count_plain(block, expected, false),
-            _ => {}
         }
         let recall = self.settings.recall;
-        let likelier = self.likelier(self.grid.rate(block, 0.0));
-        for (number, _) in claims {
-            let Some(track) = self.tracks[number as usize].as_deref_mut() else {
+        let likelier = self.likelier(self.grid.rate(x, y, 0.0));
+        for claim in claims {
+            let Some(track) = self.tracks[claim.track as usize].as_deref_mut() else {
                 continue;
             };
             let Some(at) = track.cell_at(x, y) else {
@@ -97,19 +90,56 @@ impl Follow<'_> {
         }
     }
 
-    /// A hit, with the tracks that claim its tile and how much they expected it.
-    fn hit(&mut self, x: i64, y: i64, block: u32, expected: f32, claims: &mut [(u32, f32)]) {
+    /// The tracks that claim a tile, and how much each of them expects a hit there.
+    fn take_claims(&mut self, x: i64, y: i64) -> Vec<Claim> {
+        let numbers = self.claims.remove(&(x, y)).unwrap_or_default();
+        let claim = |number: u32| {
+            let track = self.track(number)?;
+            let cell = &track.cells[track.cell_at(x, y)?];
+            let real = self.real(track);
+            let expected = self.predicted(track, cell, real);
+            Some(Claim {
+                track: number,
+                class: Class::of(track, self.raw(track, cell, real)),
+                expected,
+                expected_trusted: expected / self.trust(track),
+            })
+        };
+        numbers.into_iter().filter_map(claim).collect()
+    }
+
+    /// Counts what a tile tells of predictions and of the place.
+    fn count(&mut self, x: i64, y: i64, claims: &[Claim], hit: bool) {
+        let most = |of: fn(&Claim) -> f32| claims.iter().map(of).fold(0.0, f32::max);
+        let all = most(|claim| claim.expected) + self.grid.rate(x, y, 0.0);
+        for claim in claims {
+            let seen = f32::from(hit) * claim.expected / all;
+            self.calibration.count(claim.class, seen);
+            if claim.class.kind == Kind::Beside
+                && let Some(block) = self.grid.block_of(x, y)
+            {
+                let block = &mut self.grid.blocks[block as usize];
+                block.beside_tiles += 1.0;
+                block.beside_hits += f32::from(hit);
+            }
+        }
+        let trusted = most(|claim| claim.expected_trusted);
+        self.grid.count(x, y, trusted, hit);
+    }
+
+    /// A hit, with the tracks that claim its tile.
+    fn hit(&mut self, x: i64, y: i64, block: u32, claims: &mut [Claim]) {
         let index = super::grid::index_of(x, y);
         self.grid.blocks[block as usize].hits.insert(index);
-        let rate = self.grid.rate(block, 0.0);
-        let counted = expected < PLAIN;
-        if counted {
-            self.grid.count_plain(block, expected, true);
-        }
-        claims.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        let leader = claims
-            .first()
-            .and_then(|&(number, _)| self.tracks[number as usize].as_deref());
+        claims.sort_by(|a, b| {
+            b.expected
+                .total_cmp(&a.expected)
+                .then(a.track.cmp(&b.track))
+        });
+        let expected = claims.first().map_or(0.0, |claim| claim.expected);
+        let rate = self.grid.rate(x, y, 0.0);
+        let own = rate / (expected + rate);
+        let leader = claims.first().and_then(|claim| self.track(claim.track));
         let level = leader.map_or(
             self.grid.blocks[block as usize].level.saturating_sub(1),
             |t| t.level,
@@ -124,9 +154,9 @@ impl Follow<'_> {
         self.hits.insert(
             (x, y),
             Hit {
-                counted,
+                false_share: own,
                 linked: false,
-                by_net: counted && !beside,
+                by_net: expected < BY_NET && !beside,
                 followed: 0,
                 level,
                 bearing: 0.0,
@@ -135,16 +165,19 @@ impl Follow<'_> {
         let mut lone = 1.0;
         let mut lone_evidence = self.tower_rate() * self.settings.recall;
         let mut best = 0.0f32;
-        for (position, &(number, expected)) in claims.iter().enumerate() {
+        for (position, claim) in claims.iter().enumerate() {
+            let (number, expected) = (claim.track, claim.expected);
             let Some(track) = self.tracks[number as usize].as_deref() else {
                 continue;
             };
-            if matches!(track.kind, Kind::Beside | Kind::Seed) {
+            if track.kind.is_of_tiles() {
                 lone_evidence = f32::max(lone_evidence, expected);
                 continue;
             }
             let explained = expected / (expected + rate);
-            if explained < EXPLAINED || position > 0 && expected < ALSO_EXPECTED * claims[0].1 {
+            if explained < EXPLAINED
+                || position > 0 && expected < ALSO_EXPECTED * claims[0].expected
+            {
                 continue;
             }
             let real = self.real(track) / track.share.max(1e-6);
@@ -153,13 +186,12 @@ impl Follow<'_> {
             lone *= 1.0 - explained;
             self.pass(number, x, y, explained);
         }
-        let own = f32::from(counted);
-        let lone_odds = lone_evidence / self.grid.rate(block, own);
+        let lone_odds = lone_evidence / self.grid.rate(x, y, own);
         if lone > 0.3 {
             self.look_through(x, y, lone_evidence, lone, level, parallel);
         }
         let real = best.max(lone * lone_odds / (1.0 + lone_odds));
-        self.look_beside(x, y, block, real, level);
+        self.look_beside(x, y, real, level);
     }
 
     /// A track's line goes on from a hit with a chance of `explained`: what is left of the track are
@@ -214,19 +246,16 @@ impl Follow<'_> {
             return;
         };
         hit.bearing = bearing;
+        let Some(block) = self.grid.block_of(x, y) else {
+            return;
+        };
+
         if hit.linked {
             return;
         }
         hit.linked = true;
         self.net_linked += f32::from(hit.by_net);
-        let (counted, level) = (hit.counted, hit.level);
-        hit.counted = false;
-        let Some(block) = self.grid.block_of(x, y) else {
-            return;
-        };
-        if counted {
-            self.grid.vindicate(block);
-        }
+        let level = hit.level;
         self.grid.blocks[block as usize].linked += 1;
         self.net.count_found(level);
     }

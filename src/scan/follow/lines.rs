@@ -41,6 +41,47 @@ impl Tower {
     }
 }
 
+/// A tower of a drawn line, in half the bytes: a scan holds millions of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    line: u8,
+    /// In 256ths of a tile.
+    x: i16,
+    y: i16,
+    /// In 32,768ths of half a turn.
+    bearing: i16,
+}
+
+impl Mark {
+    /// The tower of a line, at most 127 tiles away.
+    pub(super) fn new(line: usize, tower: Tower) -> Self {
+        let turn = tower.bearing.sin().atan2(tower.bearing.cos()) / PI;
+        Self {
+            line: line as u8,
+            x: (tower.x * 256.0).floor() as i16,
+            y: (tower.y * 256.0).floor() as i16,
+            bearing: (turn * 32_767.0) as i16,
+        }
+    }
+
+    pub(super) fn line(self) -> usize {
+        usize::from(self.line)
+    }
+
+    /// The tile it stands in, eastward and southward from that of its track.
+    pub(super) fn tile(self) -> (i64, i64) {
+        (i64::from(self.x >> 8), i64::from(self.y >> 8))
+    }
+
+    pub(super) fn tower(self) -> Tower {
+        Tower {
+            x: (f32::from(self.x) + 0.5) / 256.0,
+            y: (f32::from(self.y) + 0.5) / 256.0,
+            bearing: f32::from(self.bearing) / 32_767.0 * PI,
+        }
+    }
+}
+
 /// Draws lines at one latitude.
 pub(super) struct LineModel {
     tiles_per_m: f32,

@@ -8,16 +8,19 @@
 //! lead to, as search theory has it for a target that does not move (Koopman 1980, *Search and
 //! Screening*; Stone 1975, *Theory of Optimal Search*), each prediction corrected by how often its
 //! like came true (`calibration`). Where hits do not line up, the rate of false positives is
-//! estimated as higher (`grid`), and what starts from a lone hit there is believed less. The
+//! estimated as higher, and tracks there are believed less (`place`). The
 //! `net` is laid where the queue has little left. The scan ends when no tile is worth
 //! [`FollowSettings::stop`] towers.
 
 mod calibration;
 mod choose;
+mod claims;
+mod draw;
 mod grid;
 mod learn;
 mod lines;
 mod net;
+mod place;
 mod random;
 mod settings;
 mod spawn;
@@ -32,7 +35,7 @@ use std::{
 
 pub use self::settings::FollowSettings;
 use self::{
-    calibration::Calibration,
+    calibration::{Calibration, Class},
     grid::Grid,
     net::Net,
     track::{Cell, Kind, Track},
@@ -66,8 +69,8 @@ pub struct Follow<'a> {
 /// A hit.
 #[derive(Clone, Copy, Debug)]
 struct Hit {
-    /// Whether it counts as a false positive in its block.
-    counted: bool,
+    /// The chance that it is a false positive, by what was expected.
+    false_share: f32,
     /// Whether it belongs to a line.
     linked: bool,
     /// Whether it was found by the net alone.
@@ -159,21 +162,28 @@ impl<'a> Follow<'a> {
     /// Chance that a track's line exists and is still to be found.
     fn real(&self, track: &Track) -> f32 {
         let own = match track.kind {
-            Kind::Through => f32::from(
-                self.hits
-                    .get(&(track.x, track.y))
-                    .is_some_and(|hit| hit.counted),
-            ),
+            Kind::Through => self
+                .hits
+                .get(&(track.x, track.y))
+                .map_or(0.0, |hit| hit.false_share),
             _ => 0.0,
         };
-        let odds = track.evidence * track.total / self.grid.rate(track.block, own);
-        track.share * odds / (1.0 + odds)
+        let odds = track.evidence * track.total / self.grid.rate(track.x, track.y, own);
+        track.share * self.trust(track) * odds / (1.0 + odds)
+    }
+
+    /// How often what such a track predicts where it begins is there.
+    fn trust(&self, track: &Track) -> f32 {
+        match track.kind {
+            kind if kind.is_of_tiles() => 1.0,
+            _ => self.grid.trust(track.x, track.y),
+        }
     }
 
     /// The chance that a cell of a track is a hit because of it, given how real the track is.
     fn predicted(&self, track: &Track, cell: &Cell, real: f32) -> f32 {
         let raw = self.raw(track, cell, real);
-        (raw * self.calibration.factor(track.kind, track.hits, raw)).min(0.98)
+        (raw * self.calibration.factor(Class::of(track, raw))).min(0.98)
     }
 
     /// That chance before it is corrected by experience.
@@ -195,7 +205,7 @@ impl<'a> Follow<'a> {
         match track.kind {
             Kind::Through => 6.0,
             Kind::Ahead => young,
-            Kind::Between => 2.0,
+            Kind::Between => 1.0,
             Kind::Far => 3.0,
             Kind::Around => 15.0,
             Kind::Beside => 1.0,

@@ -14,7 +14,7 @@ const WIDEST_MIN: u32 = 20;
 const LEVELS: usize = 7;
 /// Hits that a tile laid leads to, for each linked hit a tile of its surroundings: what is believed
 /// of the levels 160 and 80, and of narrower ones, before anything was seen.
-const YIELD: f32 = 6.0;
+const YIELD: f32 = 20.0;
 const YIELD_NARROW: f32 = 1.0;
 /// How much that belief weighs, in linked hits.
 const YIELD_PRIOR: f32 = 15.0;

@@ -1,19 +1,15 @@
 //! Tracks that begin and end.
 
-use std::{collections::hash_map::Entry, f32::consts::TAU};
+use std::f32::consts::TAU;
 
 use super::{
     Follow,
-    lines::{LineModel, Tower},
+    draw::resample,
+    lines::Tower,
     random::Random,
     track::{Cell, Kind, LINES, Track},
 };
 
-/// How far tracks look, in tiles.
-const THROUGH_REACH: f32 = 7.0;
-const AHEAD_REACH: f32 = 9.0;
-const FAR_REACH: f32 = 32.0;
-const AROUND_REACH: f32 = 14.0;
 /// Chance that a line that was lost goes on behind a hole, and that it does so anywhere near.
 const FAR_SHARE: f32 = 0.5;
 const AROUND_SHARE: f32 = 0.3;
@@ -25,8 +21,6 @@ const KNOWN: f32 = 0.05;
 const PASSES_HIT: f32 = 0.01;
 /// A line that may have been lost with less than this chance is not looked for.
 const LOST_MIN: f32 = 0.5;
-/// Lines drawn for a track, of which it keeps [`LINES`].
-const DRAWN: usize = 256;
 /// Sectors of direction, all around.
 const SECTORS: u32 = 24;
 
@@ -199,11 +193,11 @@ impl Follow<'_> {
     }
 
     /// Looks at the tiles beside a hit.
-    pub(super) fn look_beside(&mut self, x: i64, y: i64, block: u32, real: f32, level: u8) {
+    pub(super) fn look_beside(&mut self, x: i64, y: i64, real: f32, level: u8) {
         let mut cells = self.unasked_around(x, y);
         cells.retain(|cell| (cell.x, cell.y) != (x, y));
         // Real with the chance of the hit, whatever the rate.
-        let track = Track::of_tiles(Kind::Beside, (x, y, block), level, real, vec![1.0], cells);
+        let track = Track::of_tiles(Kind::Beside, (x, y), level, real, vec![1.0], cells);
         self.insert_if_open(track);
     }
 
@@ -211,9 +205,6 @@ impl Follow<'_> {
     pub(super) fn look_at_seed(&mut self, x: i64, y: i64) {
         /// Chance of a tower in the very tile, and in each of those beside it.
         const CHANCES: (f32, f32) = (0.5, 0.06);
-        let Some(block) = self.grid.block_of(x, y) else {
-            return;
-        };
         let mut cells = self.unasked_around(x, y);
         let mut weights = Vec::with_capacity(cells.len());
         for cell in &mut cells {
@@ -224,7 +215,7 @@ impl Follow<'_> {
                 CHANCES.1
             });
         }
-        let mut track = Track::of_tiles(Kind::Seed, (x, y, block), 0, 1.0, weights, cells);
+        let mut track = Track::of_tiles(Kind::Seed, (x, y), 0, 1.0, weights, cells);
         track.settle();
         self.insert_if_open(track);
     }
@@ -233,27 +224,23 @@ impl Follow<'_> {
     fn unasked_around(&self, x: i64, y: i64) -> Vec<Cell> {
         (-1..=1)
             .flat_map(|dy| (-1..=1).map(move |dx| (x + dx, y + dy)))
-            .filter_map(|(x, y)| {
-                let block = self.grid.block_of(x, y)?;
-                let of = &self.grid.blocks[block as usize];
-                let index = super::grid::index_of(x, y);
-                (of.area.contains(index) && !of.asked.contains(index)).then_some(Cell {
-                    x,
-                    y,
-                    block,
-                    lines: 0,
-                    weight: 0.0,
-                    open: true,
-                })
-            })
+            .filter_map(|(x, y)| self.unasked(x, y))
             .collect()
     }
 
-    fn insert_if_open(&mut self, track: Track) {
-        if !track.cells.is_empty() {
-            let number = self.insert(track);
-            self.enqueue(number);
-        }
+    /// A tile of the area that was not asked for yet.
+    fn unasked(&self, x: i64, y: i64) -> Option<Cell> {
+        let block = self.grid.block_of(x, y)?;
+        let of = &self.grid.blocks[block as usize];
+        let index = super::grid::index_of(x, y);
+        (of.area.contains(index) && !of.asked.contains(index)).then_some(Cell {
+            x,
+            y,
+            block,
+            lines: 0,
+            weight: 0.0,
+            open: true,
+        })
     }
 
     /// What comes after a track that has little left: a line is looked for behind a hole, then
@@ -287,16 +274,12 @@ impl Follow<'_> {
 
     /// Draws the lines of a new track, and holds them against what is known already.
     fn begin(&mut self, begin: Begin) {
-        let Some(block) = self.grid.block_of(begin.x, begin.y) else {
-            return;
-        };
         let mut track = Track {
             kind: begin.kind,
             hits: begin.hits,
             level: begin.level,
             x: begin.x,
             y: begin.y,
-            block,
             evidence: begin.evidence,
             share: begin.share,
             weights: Vec::new(),
@@ -314,7 +297,7 @@ impl Follow<'_> {
         let number = self.tracks.len() as u32;
         let mut random = Random::at(self.settings.seed, track.x, track.y, u64::from(number) << 8);
         self.draw_lines(&mut track, &mut random);
-        let known = self.place(&mut track);
+        let known = self.sort_into_cells(&mut track);
         track.settle();
         track.total_drawn = track.total;
         let number = self.insert(track);
@@ -344,116 +327,6 @@ impl Follow<'_> {
         self.begin(begin);
     }
 
-    /// Draws more lines than a track has, and keeps some in proportion to how well they agree with
-    /// the misses that are known.
-    fn draw_lines(&self, track: &mut Track, random: &mut Random) {
-        let model = LineModel::at(track.y as u32, self.grid.zoom());
-        let mut towers: Vec<Tower> = Vec::new();
-        let mut lines: Vec<(Tower, std::ops::Range<usize>, f32)> = Vec::with_capacity(DRAWN);
-        for draw in 0..DRAWN {
-            let mut start = track.starts[draw % track.starts.len()];
-            if draw >= track.starts.len() {
-                start.x = (start.x + 0.1 * random.normal()).clamp(0.0, 0.999);
-                start.y = (start.y + 0.1 * random.normal()).clamp(0.0, 0.999);
-                start.bearing += (2.0 * random.normal()).to_radians();
-            }
-            let first = towers.len();
-            match track.kind {
-                Kind::Through => {
-                    let bent = (3.0 * random.normal()).to_radians();
-                    // Some lines end here.
-                    if random.uniform() < 0.9 {
-                        model.onward(start, THROUGH_REACH, random, &mut towers);
-                    }
-                    let mut back = start.reversed();
-                    back.bearing += bent;
-                    model.onward(back, THROUGH_REACH, random, &mut towers);
-                }
-                Kind::Ahead => model.onward(start, AHEAD_REACH, random, &mut towers),
-                Kind::Far => model.beyond_gap(start, FAR_REACH, random, &mut towers),
-                Kind::Around => model.around(start, AROUND_REACH, random, &mut towers),
-                Kind::Between | Kind::Beside | Kind::Seed => {}
-            }
-            let missed = towers[first..]
-                .iter()
-                .filter(|tower| {
-                    let x = track.x + tower.x.floor() as i64;
-                    let y = track.y + tower.y.floor() as i64;
-                    self.grid.was_miss(x, y)
-                })
-                .count();
-            let weight = (1.0 - self.settings.recall).powi(missed as i32);
-            lines.push((start, first..towers.len(), weight));
-        }
-        let sum: f32 = lines.iter().map(|(_, _, weight)| weight).sum();
-        let drawn = resample(lines.iter().map(|&(_, _, weight)| weight), random);
-        let mut starts = Vec::with_capacity(LINES);
-        track.towers.clear();
-        for (line, at) in drawn.into_iter().enumerate() {
-            let (start, range, _) = &lines[at];
-            starts.push(*start);
-            track.towers.extend(
-                towers[range.clone()]
-                    .iter()
-                    .map(|&tower| (line as u8, tower)),
-            );
-        }
-        track.starts = starts;
-        // Their mean is the chance of the misses, if the line exists.
-        track.weights = vec![sum / DRAWN as f32 / LINES as f32; LINES];
-    }
-
-    /// Sorts a track's towers into cells; those answered already change the weights. Returns the
-    /// tiles with hits among them.
-    fn place(&self, track: &mut Track) -> Vec<(i64, i64)> {
-        let mut at: Vec<(i64, i64, u8)> = track
-            .towers
-            .iter()
-            .map(|&(line, tower)| {
-                let x = track.x + tower.x.floor() as i64;
-                let y = track.y + tower.y.floor() as i64;
-                (y, x, line)
-            })
-            .collect();
-        at.sort_unstable();
-        let mut known = Vec::new();
-        for group in at.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-            let (y, x, _) = group[0];
-            if (x, y) == (track.x, track.y) {
-                continue;
-            }
-            let lines = group
-                .iter()
-                .fold(0u128, |bits, &(_, _, line)| bits | 1 << line);
-            let Some(block) = self.grid.block_of(x, y) else {
-                continue;
-            };
-            let of = &self.grid.blocks[block as usize];
-            let index = super::grid::index_of(x, y);
-            if !of.area.contains(index) {
-                continue;
-            }
-            if of.answered.contains(index) && !of.hits.contains(index) {
-                // The weights tell of it.
-                continue;
-            }
-            if of.hits.contains(index) {
-                let rate = self.grid.rate(block, 0.0);
-                track.meet(lines, self.likelier(rate));
-                known.push((x, y));
-            }
-            track.cells.push(Cell {
-                x,
-                y,
-                block,
-                lines,
-                weight: 0.0,
-                open: !of.asked.contains(index),
-            });
-        }
-        known
-    }
-
     /// A new track's line may pass a hit that is known already.
     fn meet(&mut self, number: u32, x: i64, y: i64) {
         let Some(track) = self.track(number) else {
@@ -463,7 +336,7 @@ impl Follow<'_> {
             return;
         };
         let expected = self.predicted(track, &track.cells[at], self.real(track));
-        let rate = self.grid.rate(track.cells[at].block, 0.0);
+        let rate = self.grid.rate(x, y, 0.0);
         let explained = expected / (expected + rate);
         let bearing = (track.cells[at].y - track.y) as f32;
         let bearing = bearing.atan2((track.cells[at].x - track.x) as f32);
@@ -482,56 +355,6 @@ impl Follow<'_> {
             track.cells.swap_remove(at);
         }
     }
-
-    fn insert(&mut self, track: Track) -> u32 {
-        let number = self.tracks.len() as u32;
-        let mut track = Box::new(track);
-        let mut last = u32::MAX;
-        for cell in &track.cells {
-            let of = &self.grid.blocks[cell.block as usize];
-            if of.answered.contains(super::grid::index_of(cell.x, cell.y)) {
-                continue;
-            }
-            self.claims
-                .entry((cell.x, cell.y))
-                .or_default()
-                .push(number);
-            track.out += u16::from(!cell.open);
-            if cell.block != last {
-                last = cell.block;
-                let tracks = &mut self.grid.blocks[cell.block as usize].tracks;
-                if tracks.last() != Some(&number) {
-                    tracks.push(number);
-                }
-            }
-        }
-        self.tracks.push(Some(track));
-        number
-    }
-
-    /// Forgets a track.
-    pub(super) fn close(&mut self, number: u32) {
-        let Some(track) = self.tracks[number as usize].take() else {
-            return;
-        };
-        for cell in &track.cells {
-            self.unclaim(number, cell.x, cell.y);
-        }
-    }
-
-    /// Takes back a track's claim on a tile, if there is one.
-    pub(super) fn unclaim(&mut self, number: u32, x: i64, y: i64) -> bool {
-        let Entry::Occupied(mut claims) = self.claims.entry((x, y)) else {
-            return false;
-        };
-        let before = claims.get().len();
-        claims.get_mut().retain(|&other| other != number);
-        let claimed = claims.get().len() < before;
-        if claims.get().is_empty() {
-            claims.remove();
-        }
-        claimed
-    }
 }
 
 fn begin_copy(begin: &Begin) -> Begin {
@@ -543,27 +366,6 @@ fn begin_copy(begin: &Begin) -> Begin {
 
 fn behind_of(starts: &[Tower]) -> Vec<Tower> {
     starts.iter().map(|start| start.reversed()).collect()
-}
-
-/// Positions of as many lines as a track has, each drawn in proportion to its weight (systematic
-/// resampling).
-fn resample(weights: impl Iterator<Item = f32> + Clone, random: &mut Random) -> Vec<usize> {
-    let step = weights.clone().sum::<f32>() / LINES as f32;
-    let mut pointer = step * random.uniform();
-    let mut weights = weights.enumerate();
-    let (mut at, mut reached) = weights.next().unwrap_or((0, 0.0));
-    (0..LINES)
-        .map(|_| {
-            while reached < pointer
-                && let Some((next, weight)) = weights.next()
-            {
-                at = next;
-                reached += weight;
-            }
-            pointer += step;
-            at
-        })
-        .collect()
 }
 
 fn mean_bearing(towers: &[Tower]) -> f32 {

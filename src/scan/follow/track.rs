@@ -6,7 +6,10 @@
 //! track exists at all is tracked beside it, as in integrated probabilistic data association
 //! (Mušicki, Evans and Stankovic 1994, doi:10.1109/9.293185).
 
-use super::{lines::Tower, spawn::EVIDENCE_MAX};
+use super::{
+    lines::{Mark, Tower},
+    spawn::EVIDENCE_MAX,
+};
 
 /// Lines drawn for a track: as many as bits in [`Cell::lines`].
 pub(super) const LINES: usize = 128;
@@ -32,6 +35,11 @@ pub(super) enum Kind {
 
 impl Kind {
     pub(super) const COUNT: usize = 7;
+
+    /// Whether it is bare tiles, without lines.
+    pub(super) fn is_of_tiles(self) -> bool {
+        matches!(self, Self::Beside | Self::Seed)
+    }
 }
 
 /// A tile in which a track expects towers.
@@ -59,7 +67,6 @@ pub(super) struct Track {
     /// The tile it starts from.
     pub(super) x: i64,
     pub(super) y: i64,
-    pub(super) block: u32,
     /// Odds that the line exists, times the rate of false positives there.
     pub(super) evidence: f32,
     /// Chance that it is still to be found, if it exists.
@@ -68,7 +75,7 @@ pub(super) struct Track {
     pub(super) begun_with: Vec<Tower>,
     /// The start of each line; towers are in the same coordinates, tiles from this one's corner.
     pub(super) starts: Vec<Tower>,
-    pub(super) towers: Vec<(u8, Tower)>,
+    pub(super) towers: Vec<Mark>,
     pub(super) weights: Vec<f32>,
     /// Sum of the weights: the chance of the answers so far, if the line exists.
     pub(super) total: f32,
@@ -86,11 +93,11 @@ pub(super) struct Track {
 }
 
 impl Track {
-    /// A track of bare tiles, without lines, of a place `(x, y, block)`; real with a chance of
+    /// A track of bare tiles, without lines, of a place `(x, y)`; real with a chance of
     /// `share`, whatever the rate of false positives.
     pub(super) fn of_tiles(
         kind: Kind,
-        (x, y, block): (i64, i64, u32),
+        (x, y): (i64, i64),
         level: u8,
         share: f32,
         weights: Vec<f32>,
@@ -102,7 +109,6 @@ impl Track {
             level,
             x,
             y,
-            block,
             evidence: EVIDENCE_MAX,
             share,
             begun_with: Vec::new(),
@@ -160,13 +166,13 @@ impl Track {
 
     /// The lines that arrive in a tile, each with its start, its tower there and its weight.
     pub(super) fn arrivals(&self, cell: &Cell) -> impl Iterator<Item = (Tower, Tower, f32)> + '_ {
-        let (x, y) = ((cell.x - self.x) as f32, (cell.y - self.y) as f32);
+        let tile = (cell.x - self.x, cell.y - self.y);
         self.towers
             .iter()
-            .filter(move |(_, tower)| tower.x.floor() == x && tower.y.floor() == y)
-            .map(|&(line, tower)| {
-                let line = usize::from(line);
-                (self.starts[line], tower, self.weights[line])
+            .filter(move |mark| mark.tile() == tile)
+            .map(|mark| {
+                let line = mark.line();
+                (self.starts[line], mark.tower(), self.weights[line])
             })
     }
 }

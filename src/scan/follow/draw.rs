@@ -1,0 +1,159 @@
+//! How the lines of a track are drawn, and the tiles in which they put towers.
+
+use super::{
+    Follow,
+    lines::{LineModel, Mark, Tower},
+    random::Random,
+    track::{Cell, Kind, LINES, Track},
+};
+
+/// How far tracks look, in tiles.
+const THROUGH_REACH: f32 = 7.0;
+const AHEAD_REACH: f32 = 9.0;
+const FAR_REACH: f32 = 32.0;
+const AROUND_REACH: f32 = 14.0;
+/// Lines drawn for a track, of which it keeps [`LINES`].
+const DRAWN: usize = 256;
+
+impl Follow<'_> {
+    /// Draws more lines than a track has, and keeps some in proportion to how well they agree with
+    /// the misses that are known.
+    pub(super) fn draw_lines(&self, track: &mut Track, random: &mut Random) {
+        let model = LineModel::at(track.y as u32, self.grid.zoom());
+        let mut towers: Vec<Tower> = Vec::new();
+        let mut lines: Vec<(Tower, std::ops::Range<usize>, f32)> = Vec::with_capacity(DRAWN);
+        for draw in 0..DRAWN {
+            let mut start = track.starts[draw % track.starts.len()];
+            if draw >= track.starts.len() {
+                start.x = (start.x + 0.1 * random.normal()).clamp(0.0, 0.999);
+                start.y = (start.y + 0.1 * random.normal()).clamp(0.0, 0.999);
+                start.bearing += (2.0 * random.normal()).to_radians();
+            }
+            let first = towers.len();
+            match track.kind {
+                Kind::Through => {
+                    let bent = (3.0 * random.normal()).to_radians();
+                    // Some lines end here.
+                    if random.uniform() < 0.9 {
+                        model.onward(start, THROUGH_REACH, random, &mut towers);
+                    }
+                    let mut back = start.reversed();
+                    back.bearing += bent;
+                    model.onward(back, THROUGH_REACH, random, &mut towers);
+                }
+                Kind::Ahead => model.onward(start, AHEAD_REACH, random, &mut towers),
+                Kind::Far => model.beyond_gap(start, FAR_REACH, random, &mut towers),
+                Kind::Around => model.around(start, AROUND_REACH, random, &mut towers),
+                Kind::Between | Kind::Beside | Kind::Seed => {}
+            }
+            let missed = towers[first..]
+                .iter()
+                .filter(|tower| {
+                    let x = track.x + tower.x.floor() as i64;
+                    let y = track.y + tower.y.floor() as i64;
+                    self.grid.was_miss(x, y)
+                })
+                .count();
+            let weight = (1.0 - self.settings.recall).powi(missed as i32);
+            lines.push((start, first..towers.len(), weight));
+        }
+        let sum: f32 = lines.iter().map(|(_, _, weight)| weight).sum();
+        let drawn = resample(lines.iter().map(|&(_, _, weight)| weight), random);
+        let mut starts = Vec::with_capacity(LINES);
+        track.towers.clear();
+        for (line, at) in drawn.into_iter().enumerate() {
+            let (start, range, _) = &lines[at];
+            starts.push(*start);
+            track.towers.extend(
+                towers[range.clone()]
+                    .iter()
+                    .map(|&tower| Mark::new(line, tower)),
+            );
+        }
+        track.starts = starts;
+        // Their mean is the chance of the misses, if the line exists.
+        track.weights = vec![sum / DRAWN as f32 / LINES as f32; LINES];
+    }
+
+    /// Sorts a track's towers into cells; those answered already change the weights. Returns the
+    /// tiles with hits among them.
+    pub(super) fn sort_into_cells(&self, track: &mut Track) -> Vec<(i64, i64)> {
+        let mut at: Vec<(i64, i64, usize)> = track
+            .towers
+            .iter()
+            .map(|mark| {
+                let (x, y) = mark.tile();
+                (track.y + y, track.x + x, mark.line())
+            })
+            .collect();
+        at.sort_unstable();
+        let mut known = Vec::new();
+        for group in at.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            let (y, x, _) = group[0];
+            if (x, y) == (track.x, track.y) {
+                continue;
+            }
+            let lines = group
+                .iter()
+                .fold(0u128, |bits, &(_, _, line)| bits | 1 << line);
+            let Some(block) = self.grid.block_of(x, y) else {
+                continue;
+            };
+            let of = &self.grid.blocks[block as usize];
+            let index = super::grid::index_of(x, y);
+            if !of.area.contains(index) {
+                continue;
+            }
+            if of.answered.contains(index) && !of.hits.contains(index) {
+                // The weights tell of it.
+                continue;
+            }
+            if of.hits.contains(index) {
+                let rate = self.grid.rate(x, y, 0.0);
+                track.meet(lines, self.likelier(rate));
+                known.push((x, y));
+            }
+            track.cells.push(Cell {
+                x,
+                y,
+                block,
+                lines,
+                weight: 0.0,
+                open: !of.asked.contains(index),
+            });
+        }
+        // Towers in tiles that were missed are of no more use.
+        let (track_x, track_y) = (track.x, track.y);
+        track.towers.retain(|mark| {
+            let (x, y) = mark.tile();
+            !self.grid.was_miss(track_x + x, track_y + y)
+        });
+        track.towers.shrink_to_fit();
+        track.cells.shrink_to_fit();
+        known
+    }
+}
+
+/// Positions of as many lines as a track has, each drawn in proportion to its weight (systematic
+/// resampling).
+pub(super) fn resample(
+    weights: impl Iterator<Item = f32> + Clone,
+    random: &mut Random,
+) -> Vec<usize> {
+    let step = weights.clone().sum::<f32>() / LINES as f32;
+    let mut pointer = step * random.uniform();
+    let mut weights = weights.enumerate();
+    let (mut at, mut reached) = weights.next().unwrap_or((0, 0.0));
+    (0..LINES)
+        .map(|_| {
+            while reached < pointer
+                && let Some((next, weight)) = weights.next()
+            {
+                at = next;
+                reached += weight;
+            }
+            pointer += step;
+            at
+        })
+        .collect()
+}

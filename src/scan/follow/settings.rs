@@ -9,7 +9,7 @@ pub struct FollowSettings {
     pub threshold: f32,
     /// Chance that a tile with a tower is a hit, from 0 to 1; what is believed of the detector.
     pub recall: f32,
-    /// Chance that a tile without one is a hit, to begin with; corrected by what is seen.
+    /// Chance that a tile without one is a hit, above 0, to begin with; corrected by what is seen.
     pub false_positive_rate: f32,
     /// The scan ends when no tile is worth this many towers.
     pub stop: f32,
@@ -27,7 +27,7 @@ impl Default for FollowSettings {
             threshold: 0.5,
             recall: 0.9,
             false_positive_rate: 0.001,
-            stop: 0.005,
+            stop: 0.007,
             budget: None,
             window: 64,
             seed: 1,

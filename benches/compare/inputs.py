@@ -130,13 +130,18 @@ def keras_model() -> Path:
     return made(WORK / "xception.keras", write)
 
 
-def packages() -> Path:
-    """A folder of models as servers have them: xception/1 in fp32 and xception-int8/1."""
+def packages(
+    folder: str = "models", precisions: str = "fp32,int8", tiles: str = "--calibrate"
+) -> Path:
+    """A folder of models as servers have them: xception/1 in fp32, and xception-int8/1 and so on.
+
+    `tiles` is the flag that hands the labelled tiles over: int8 is calibrated with them.
+    """
     return made(
-        WORK / "models",
+        WORK / folder,
         lambda path: call(
             sys.executable, "-m", "hvmap_model", "package", keras_model(), "-o", path,
-            "--name", "xception", "--precision", "fp32,int8", "--calibrate", labelled(),
+            "--name", "xception", "--precision", precisions, tiles, labelled(),
             # At threshold 0 every tile is found by both, so random scores do not fail the proof.
             "--threshold", 0, "--tiles-count", 64, "--classes", "negative,tower",
             "--positive", "tower", "--preprocess", "xception",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 
 from harness import HVMAP, WORK, Comparison, Contender, Figures, Row, program, whole
-from inputs import TILES, call, keras_model, labelled, made, mbtiles, tile_list
+from inputs import TILES, mbtiles, packages, tile_list
 from runs import THRESHOLD
 
 SECONDS = 10
@@ -23,18 +22,10 @@ def missing() -> str | None:
 
 
 def contenders() -> list[Contender]:
-    packages = made(
-        WORK / "models-gpu",
-        lambda path: call(
-            sys.executable, "-m", "hvmap_model", "package", keras_model(), "-o", path,
-            "--name", "xception", "--precision", "fp32,fp16", "--tiles", labelled(),
-            "--threshold", 0, "--tiles-count", 64, "--classes", "negative,tower",
-            "--positive", "tower", "--preprocess", "xception",
-        ),
-    )  # fmt: skip
+    made = packages("models-gpu", "fp32,fp16", tiles="--tiles")
     models = {
-        "fp32": packages / "xception" / "1" / "model.onnx",
-        "fp16": packages / "xception-fp16" / "1" / "model.onnx",
+        "fp32": made / "xception" / "1" / "model.onnx",
+        "fp16": made / "xception-fp16" / "1" / "model.onnx",
     }
     both = []
     for precision, model in models.items():

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::place::{Answers, CELL_SHAPE, Place, RATE_SHAPE};
 use crate::tiles::{BLOCK_SIDE, BlockCoord, Cover, TileCoord, TileMask};
 
-/// What is believed of the rate of the whole area, in tiles.
+/// Tiles by which the rate of the whole area is known before anything was seen.
 const RATE_TILES: f32 = 20_000.0;
 
 /// Side of a cell in tiles, and cells along the side of a block.
@@ -150,6 +150,7 @@ impl<'a> Grid<'a> {
             .flat_map(move |dy| (-reach..=reach).filter_map(move |dx| self.beside(block, dx, dy)))
     }
 
+    /// What the cell of a tile is like, or its block where nothing was answered yet.
     fn place_at(&self, x: i64, y: i64) -> Option<&Place> {
         let block = &self.blocks[self.block_of(x, y)? as usize];
         let cell = block.cells.get(cell_of(x, y));

@@ -174,9 +174,10 @@ impl<'a> Follow<'a> {
 
     /// How often what such a track predicts where it begins is there.
     fn trust(&self, track: &Track) -> f32 {
-        match track.kind {
-            kind if kind.is_of_tiles() => 1.0,
-            _ => self.grid.trust(track.x, track.y),
+        if track.kind.is_of_tiles() {
+            1.0
+        } else {
+            self.grid.trust(track.x, track.y)
         }
     }
 

@@ -6,7 +6,7 @@
 //! chains of them with it. Both are fitted to what was seen by expectation and maximisation
 //! (Dempster, Laird and Rubin 1977), for hits may have either cause.
 
-/// Predicted chances are told apart by powers of two, from 1 down to 2⁻⁷ and what is below.
+/// Predicted chances are told apart by powers of two, from 1 down to 2⁻⁸, and what is below.
 const BINS: usize = 9;
 /// Steps of the fit, from where it stood before.
 const STEPS: usize = 3;

@@ -1,5 +1,6 @@
-//! `hvmap synth`: the synthetic world's truth, and labelled tiles of it.
+//! `hvmap synth`: the synthetic world's truth, labelled tiles and whole imagery of it.
 
+mod imagery;
 mod tiles;
 mod truth;
 
@@ -10,7 +11,7 @@ use clap::Subcommand;
 use super::CliError;
 use crate::imagery::synthetic::{StyleChoice, style_names};
 
-/// Write the synthetic world's truth, or labelled tiles of it for training
+/// Write the synthetic world's truth, labelled tiles of it for training, or all tiles of an area
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -21,6 +22,7 @@ pub struct Args {
 enum Command {
     Truth(truth::Args),
     Tiles(tiles::Args),
+    Imagery(imagery::Args),
 }
 
 /// Runs `hvmap synth`.
@@ -31,6 +33,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     match args.command {
         Command::Truth(args) => truth::run(args),
         Command::Tiles(args) => tiles::run(&args),
+        Command::Imagery(args) => imagery::run(args),
     }
 }
 

@@ -25,6 +25,9 @@ const CONCURRENT_UNITS: usize = 2;
 /// How long to wait for another program that is writing the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Name of the metadata that says `true` of drawn imagery.
+pub const SYNTHETIC_KEY: &str = "synthetic";
+
 /// A run of one column. The table's index leads with zoom and column, so that a run of rows is one
 /// contiguous range of it, which a run of columns would not be.
 const COLUMN_RUN: &str = "SELECT tile_row, tile_data FROM tiles
@@ -89,7 +92,10 @@ impl MbtilesSource {
                 name: origin,
                 attribution: metadata.get("attribution").cloned().unwrap_or_default(),
                 terms: None,
-                synthetic: false,
+                // As `hvmap synth imagery` marks its files.
+                synthetic: metadata
+                    .get(SYNTHETIC_KEY)
+                    .is_some_and(|value| value == "true"),
                 zoom_max,
             }),
             size,

@@ -25,6 +25,7 @@ mod remote_tls;
 mod run_command;
 mod serve_command;
 mod serving;
+mod synth_command;
 mod tile_server;
 mod tiles_command;
 mod unruly_server;

@@ -13,6 +13,8 @@
 #   make bench     side by side with what one would pick instead; writes docs/BENCHMARKS.md.
 #                  ROW=cover measures one row anew, TURNS=3 in so many turns;
 #                  make bench-gpu does the row that wants an NVIDIA GPU
+#   make measure-guided   a guided scan held against a full one over drawn imagery, with the demo
+#                  model: found, visited, wall clock, throughput; GUIDED='--http' over nginx too
 
 PREFIX ?= /usr/local
 CARGO ?= cargo
@@ -21,7 +23,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEMO_OUT := runs/san-marino
 
 .DEFAULT_GOAL := build
-.PHONY: build run test test-rust test-python test-keras test-loop test-clients test-peers test-serving-clients image bench bench-gpu install ort ort-gpu library packages lint
+.PHONY: build run test test-rust test-python test-keras test-loop test-clients test-peers test-serving-clients image bench bench-gpu measure-guided install ort ort-gpu library packages lint
 
 packages:
 	@scripts/packages.sh
@@ -98,6 +100,12 @@ bench: build .venv-bench/ready
 
 bench-gpu: ort-gpu
 	$(MAKE) bench ROW=gpu
+
+# Draws its imagery at first, some 5 GB in target/guided, which takes a quarter of an hour.
+measure-guided: build
+	@$(if $(findstring --http,$(GUIDED)),scripts/packages.sh nginx-light)
+	$(CARGO) build --release --locked --example scan_map
+	HVMAP="$(abspath $(TARGET))/release/hvmap" $(PYTHON) benches/guided $(GUIDED)
 
 .venv-bench/ready: benches/compare/requirements.txt python/pyproject.toml
 	@echo 'setting up .venv-bench, with TensorFlow, OpenVINO and KServe' >&2

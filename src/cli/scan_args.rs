@@ -56,6 +56,12 @@ pub struct ScanArgs {
     /// What a guided scan believes of the detector: the chance that it sees a tower [default: 0.9]
     #[arg(long, value_name = "R", value_parser = fraction)]
     pub scan_recall: Option<f32>,
+
+    /// Choose a unit by the outcomes of those that came at least so many before it [default: 64]
+    ///
+    /// A measure of what waiting costs: 1 chooses by all that is known.
+    #[arg(long, value_name = "UNITS", hide = true, value_parser = clap::value_parser!(u64).range(1..=4096))]
+    pub scan_window: Option<u64>,
 }
 
 impl ScanArgs {
@@ -66,6 +72,7 @@ impl ScanArgs {
             ("--budget", self.budget.is_some()),
             ("--scan-recall", self.scan_recall.is_some()),
             ("--osm", self.osm.is_some()),
+            ("--scan-window", self.scan_window.is_some()),
         ];
         match given.iter().find(|(_, given)| *given) {
             Some((flag, _)) if self.scan != ScanName::Follow => Err(CliError::new(format!(
@@ -130,6 +137,7 @@ impl ScanArgs {
             recall: self.scan_recall.unwrap_or(default.recall),
             stop: self.scan_stop.unwrap_or(default.stop),
             budget: self.budget,
+            window: self.scan_window.unwrap_or(default.window),
             ..default
         }
     }

@@ -1,5 +1,7 @@
 //! `hvmap simulate`: a scan of a real area with known towers and a pretended detector.
 
+mod course;
+
 use std::{
     collections::HashSet,
     ops::ControlFlow,
@@ -81,6 +83,11 @@ pub struct Args {
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
 
+    /// Write the course of the scan as CSV: how many towers and false positives were found by the
+    /// time that so many tiles were looked at
+    #[arg(long, value_name = "FILE")]
+    curve: Option<PathBuf>,
+
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -121,6 +128,11 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     };
     let ledger = scan(&args, &area, &cover, &detector, out)?;
     let outcome = measure(&cover, &detector, &ledger)?;
+    if let Some(path) = &args.curve {
+        course::write(path, ledger.reader(), outcome.visited, |tile| {
+            detector.positives.contains(&tile)
+        })?;
+    }
     if args.json {
         println!("{}", serde_json::to_string_pretty(&outcome)?);
     } else {

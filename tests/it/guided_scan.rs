@@ -4,12 +4,22 @@ use std::{
     fmt::Write,
     fs,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use serde_json::Value;
 
-use crate::run_command::{committed, exports, stderr};
+use axum::{http::StatusCode, response::IntoResponse};
+use hvmap::tiles::StateCounts;
+
+use crate::{
+    run_command::{self, committed, exports, hvmap_run, stderr, wait_for_progress},
+    tile_server::{TileServer, picture},
+};
 
 /// About 60,000 tiles at zoom 18.
 const AREA: &str = "--bbox=70.0,30.0,70.4,30.3";
@@ -76,11 +86,43 @@ fn a_guided_scan_finds_a_line_in_a_part_of_the_tiles_and_everything_goes_on_from
     // The same command has nothing left to do.
     assert_eq!(json(&simulate(home.path(), &guided)), first);
     let before = committed(&home.path().join("run"));
+    assert_eq!(
+        json(&simulate(
+            home.path(),
+            &[&guided[..], &["--curve=course.csv"]].concat()
+        )),
+        first
+    );
+    check_course(&home.path().join("course.csv"), &first);
     let all = json(&simulate(home.path(), &["--recall=0.95", "--out=run"]));
     assert_eq!(all["visited"], all["planned"]);
     assert_eq!(all["true_positives"], all["full_scan_true_positives"]);
     assert_eq!(all["false_positives"], all["full_scan_false_positives"]);
     assert!(before.is_subset(&committed(&home.path().join("run"))));
+}
+
+/// A course rises to what the scan says at its end.
+fn check_course(file: &Path, outcome: &Value) {
+    let text = fs::read_to_string(file).unwrap();
+    let (head, rows) = text.split_once('\n').unwrap();
+    assert_eq!(head, "visited,true_positives,false_positives");
+    let rows: Vec<Vec<u64>> = rows
+        .lines()
+        .map(|row| row.split(',').map(|count| count.parse().unwrap()).collect())
+        .collect();
+    assert!(rows.len() > 50 && rows.len() <= 201, "{}", rows.len());
+    for pair in rows.windows(2) {
+        assert!(pair[0][0] < pair[1][0], "{pair:?}");
+        assert!(
+            pair[0]
+                .iter()
+                .zip(&pair[1])
+                .all(|(before, after)| before <= after)
+        );
+    }
+    let last = ["visited", "true_positives", "false_positives"]
+        .map(|field| outcome[field].as_u64().unwrap());
+    assert_eq!(rows.last().unwrap(), &last);
 }
 
 #[test]
@@ -160,19 +202,7 @@ fn a_guided_run_that_is_killed_goes_on_to_the_same_map_and_is_audited() {
     assert_eq!(whole.status.code(), Some(0), "{}", stderr(&whole));
     let report = json(&whole);
     assert!(report["not_visited"].as_u64().unwrap() > 0, "{report}");
-    let states: u64 = [
-        "scored",
-        "no_imagery",
-        "blank",
-        "undecodable",
-        "fetch_failed",
-        "predict_failed",
-        "not_visited",
-    ]
-    .iter()
-    .map(|state| report[state].as_u64().unwrap())
-    .sum();
-    assert_eq!(states, report["planned"].as_u64().unwrap());
+    counts(&report);
     let audit: Value =
         serde_json::from_slice(&fs::read(home.path().join("whole/audit.geojson")).unwrap())
             .unwrap();
@@ -181,15 +211,11 @@ fn a_guided_run_that_is_killed_goes_on_to_the_same_map_and_is_audited() {
 
     for tiles in [0, 40, 90] {
         let mut child = run("killed")
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        while child.try_wait().unwrap().is_none()
-            && committed(&home.path().join("killed")).len() <= tiles
-        {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
+        wait_for_progress(&home.path().join("killed"), &mut child, tiles);
         child.kill().unwrap();
         child.wait().unwrap();
     }
@@ -203,4 +229,87 @@ fn a_guided_run_that_is_killed_goes_on_to_the_same_map_and_is_audited() {
         exports(&home.path().join("killed")),
         exports(&home.path().join("whole"))
     );
+}
+
+/// The states of a report, which add up to its plan.
+fn counts(report: &Value) -> StateCounts {
+    let counts: StateCounts = serde_json::from_value(report.clone()).unwrap();
+    assert_eq!(counts.planned(), report["planned"].as_u64().unwrap());
+    counts
+}
+
+#[test]
+fn failures_of_a_guided_run_are_retried_and_change_nothing_of_where_it_looks() {
+    // A third of the server is down, until it is mended.
+    let mended = Arc::new(AtomicBool::new(false));
+    let whole = Arc::clone(&mended);
+    let server = TileServer::start(move |tile| {
+        if (tile.x + tile.y) % 3 == 0 && !whole.load(Ordering::Relaxed) {
+            StatusCode::BAD_REQUEST.into_response()
+        } else {
+            picture(tile)
+        }
+    });
+    let run = |home: &Path, more: &[&str]| {
+        let mut command = hvmap_run(home, run_command::AREA, &server.template());
+        // Hits lie anywhere in such pictures: without an end it would look at everything.
+        command
+            .args(["--scan", "follow", "--budget", "1500"])
+            .args(more);
+        command
+    };
+    let retry = |home: &Path| {
+        mended.store(true, Ordering::Relaxed);
+        let output = run(home, &["--retry-failed"]).output().unwrap();
+        mended.store(false, Ordering::Relaxed);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        counts(&json(&output))
+    };
+
+    let undisturbed = tempfile::tempdir().unwrap();
+    let first = run(undisturbed.path(), &[]).output().unwrap();
+    assert_eq!(first.status.code(), Some(1), "{}", stderr(&first));
+    let before = counts(&json(&first));
+    assert!(
+        before.not_visited > 0 && before.fetch_failed > 0,
+        "{before:?}"
+    );
+    let looked_at = committed(&undisturbed.path().join("run"));
+    let asked: usize = server.requests().values().sum();
+    let after = retry(undisturbed.path());
+    let asked_again = server.requests().values().sum::<usize>() - asked;
+    assert_eq!(asked_again as u64, before.fetch_failed);
+    assert_eq!(after.scored, before.scored + before.fetch_failed);
+    assert_eq!(after.not_visited, before.not_visited);
+
+    // Killed on its way, retried, gone on with: it looks where it would have looked.
+    let disturbed = tempfile::tempdir().unwrap();
+    let folder = disturbed.path().join("run");
+    let mut child = run(disturbed.path(), &[])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_for_progress(&folder, &mut child, looked_at.len() / 3);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let part = committed(&folder);
+    retry(disturbed.path());
+    assert_eq!(committed(&folder), part, "a retry looks at nothing new");
+    let gone_on = run(disturbed.path(), &[]).output().unwrap();
+    assert!(
+        matches!(gone_on.status.code(), Some(0 | 1)),
+        "{}",
+        stderr(&gone_on)
+    );
+    counts(&json(&gone_on));
+    assert_eq!(committed(&folder), looked_at);
+    retry(disturbed.path());
+    assert_eq!(exports(&folder), exports(&undisturbed.path().join("run")));
+
+    // Done: the same command asks for nothing.
+    let asked: usize = server.requests().values().sum();
+    let again = run(disturbed.path(), &[]).output().unwrap();
+    assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+    assert_eq!(server.requests().values().sum::<usize>(), asked);
 }

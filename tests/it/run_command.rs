@@ -77,7 +77,7 @@ pub fn committed(run: &Path) -> HashSet<TileCoord> {
 }
 
 /// Waits until the run has committed more than `tiles`, or has ended.
-fn wait_for_progress(run: &Path, child: &mut Child, tiles: usize) {
+pub fn wait_for_progress(run: &Path, child: &mut Child, tiles: usize) {
     let start = Instant::now();
     while start.elapsed() < PATIENCE && child.try_wait().unwrap().is_none() {
         if committed(run).len() > tiles {

@@ -3,39 +3,15 @@ and Pillow."""
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import socket
-import subprocess
 import sys
-import time
 
 from harness import CONTENDERS, WORK, Comparison, Contender, Row, program
 from inputs import TILES, folder, made
+from nginx import nginx
 from runs import run
 
 PEER = "aiohttp and Pillow"
 HVMAP_RUN = "hvmap run, trivial model"
-CONFIGURATION = """\
-worker_processes 1;
-daemon off;
-pid {work}/nginx.pid;
-error_log {work}/nginx.log;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    sendfile on;
-    tcp_nodelay on;
-    keepalive_requests 100000;
-    types {{ image/jpeg jpg; }}
-    client_body_temp_path {work}/nginx-body;
-    proxy_temp_path {work}/nginx-proxy;
-    fastcgi_temp_path {work}/nginx-fastcgi;
-    uwsgi_temp_path {work}/nginx-uwsgi;
-    scgi_temp_path {work}/nginx-scgi;
-    server {{ listen 127.0.0.1:{port}; location / {{ root {tiles}; }} }}
-}}
-"""
 
 
 def contenders():
@@ -57,36 +33,11 @@ def contenders():
 
 def over(contender) -> Contender:
     def measure():
-        with nginx() as port:
+        with nginx(folder(), WORK) as port:
             return contender(f"http://127.0.0.1:{port}/{{z}}/{{x}}/{{y}}.jpg").measure()
 
     shown = contender("http://127.0.0.1:8080/{z}/{x}/{y}.jpg")
     return Contender(shown.name, measure, shown.command)
-
-
-@contextlib.contextmanager
-def nginx():
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
-    file = WORK / "nginx.conf"
-    file.write_text(CONFIGURATION.format(work=WORK, port=port, tiles=folder()))
-    program_file = shutil.which("nginx") or "/usr/sbin/nginx"
-    server = subprocess.Popen([program_file, "-e", str(WORK / "nginx.log"), "-c", str(file)])
-    try:
-        while not listens(port):
-            if server.poll() is not None:
-                raise SystemExit((WORK / "nginx.log").read_text())
-            time.sleep(0.05)
-        yield port
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
 
 
 def write_brightness(path) -> None:

@@ -12,11 +12,22 @@ BUDGET = 5_000_000
 
 
 @dataclass(frozen=True)
+class Place:
+    """A place of the synthetic world."""
+
+    area: tuple[str, str]
+    """The flag and its value."""
+    seed: int
+
+
+@dataclass(frozen=True)
 class Row:
     name: str
     """Of its file."""
     label: str
     flags: tuple[object, ...]
+    place: Place | None = None
+    """In place of the area that is given."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,12 @@ def roc(auc: float) -> list[Row]:
         row(f"auc-{auc:g}-{rate:g}", f"rate {rate:g}", "--auc", auc, recall=None, rate=rate)
         for rate in RATES
     ]
+
+
+def drawn(value: str, seed: int, flag: str = "--bbox") -> Row:
+    """The plain detector in another place."""
+    name = f"area-{seed}-{value.replace(',', '_')}"
+    return Row(name, f"`{flag} {value} --seed {seed}`", PLAIN.flags, Place((flag, value), seed))
 
 
 GROUPS = {
@@ -94,5 +111,18 @@ GROUPS = {
     "window": Group(
         "What waiting costs: the outcomes that a choice does without",
         [row("window-1", "W = 1", "--scan-window", 1), at("W = 64"), row("window-256", "W = 256", "--scan-window", 256)],
+    ),
+    "areas": Group(
+        "Other areas, of the synthetic world, at recall 0.9 and a rate of 0.001",
+        [
+            drawn("20,48,20.75,48.5", 9004),
+            drawn("30,50,30.75,50.48", 9003),
+            drawn("72,30,72.75,30.65", 9005),
+            drawn("36,-3,36.75,-2.25", 9004),
+            drawn("12,45,14.6,47", 9003),
+            drawn("70,28,72.6,30.3", 9004),
+            drawn("zambia", 9001, "--country"),
+            drawn("nigeria", 9002, "--country"),
+        ],
     ),
 }

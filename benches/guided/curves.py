@@ -1,7 +1,8 @@
-"""What guided scans of a real area would find, detector by detector: a table and a picture.
+"""What guided scans would find, detector by detector and area by area: a table and a picture.
 
     python benches/guided/curves.py --area pakistan.geojson --towers towers.geojson.gz
     python benches/guided/curves.py --area … --towers … recall window      some groups of rows alone
+    python benches/guided/curves.py areas                                  places of the synthetic world
     python benches/guided/curves.py --write                                table and picture anew
 
 Each row is one `hvmap simulate --scan follow`. What it gave is kept in benches/results/guided-curves,
@@ -27,6 +28,7 @@ from curves_document import write_document  # noqa: E402
 from harness import HVMAP, ROOT, quiet_environment, spoken  # noqa: E402
 from machine import versions  # noqa: E402
 
+WORK = ROOT / "target" / "guided"
 KEPT = ROOT / "benches" / "results" / "guided-curves"
 
 
@@ -42,15 +44,17 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := [name for name in options.groups if name not in GROUPS]:
         parser.error(f"there is no group {unknown[0]}; there are {', '.join(GROUPS)}")
-    if not options.write and not (options.area and options.towers):
+    rows = [row for name in options.groups or GROUPS for row in GROUPS[name].rows]
+    if not options.write and not (options.area and options.towers) and not all(row.place for row in rows):
         parser.error("give --area and --towers, or --write")
     if not options.write:
         options.kept.mkdir(parents=True, exist_ok=True)
-        for name in options.groups or GROUPS:
-            for row in GROUPS[name].rows:
-                file = options.kept / f"{row.name}.json"
-                if options.again or not file.exists():
-                    file.write_text(json.dumps(simulate(row, options)) + "\n")
+        done = set()
+        for row in rows:
+            file = options.kept / f"{row.name}.json"
+            if row.name not in done and (options.again or not file.exists()):
+                file.write_text(json.dumps(simulate(row, options)) + "\n")
+            done.add(row.name)
     write_document(options.kept, options.document)
     print(f"wrote {options.document}", file=sys.stderr)
     return 0
@@ -59,8 +63,14 @@ def main() -> int:
 def simulate(row: Row, options: argparse.Namespace) -> dict:
     """One scan: its outcome, its course, and what it took."""
     curve = options.kept / f".{row.name}.csv"
+    area, towers = ("--area", options.area), options.towers
+    if row.place:
+        area, towers = row.place.area, WORK / f"{row.name}.geojson"
+        WORK.mkdir(parents=True, exist_ok=True)
+        truth = ("synth", "truth", *area, "--seed", row.place.seed, "--force", "-o", towers)
+        subprocess.run([HVMAP, *map(str, truth)], check=True, capture_output=True)
     words = [
-        HVMAP, "simulate", "--area", options.area, "--zoom", 18, "--towers", options.towers,
+        HVMAP, "simulate", *area, "--zoom", 18, "--towers", towers,
         "--scan", "follow", "--seed", 1, *row.flags, "--curve", curve, "--json",
     ]  # fmt: skip
     words = [str(word) for word in words]
@@ -77,6 +87,7 @@ def simulate(row: Row, options: argparse.Namespace) -> dict:
     told = {name: outcome[name] for name in ("visited_fraction", "recall_of_full_scan")}
     print(f"    {told}, {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
     return {
+        "area": " ".join(str(word) for word in area[1:]) if row.place else options.area.stem,
         "flags": [str(flag) for flag in row.flags],
         "outcome": outcome,
         "course": course,

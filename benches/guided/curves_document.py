@@ -14,12 +14,13 @@ HEAD = """\
 Written by `benches/guided/curves.py` from the figures in `benches/results/guided-curves/`; change those
 that measure, not this file. [GUIDED-SCAN.md](GUIDED-SCAN.md) says how it works and what this means.
 
-{planned:,} tiles at zoom 18, {truth:,} of them with a tower. The detector is pretended. *Visited* is the
-share of the tiles that were looked at; *found* the share of the towers that the same detector finds in
-a full scan; *false* the share of its false positives that are met. *Gain* is found over visited: how
-many times more towers a tile shows than in a full scan. *Hits that are towers* is the guided scan's
-precision by tile, and after it the full scan's. *Recall* is what the detector sees of all towers in a
-full scan. *s* is processor time, *MB* peak memory. A scan was cut off at a tenth of the tiles.
+Zoom 18; {area} but for the last table. *Towers* are the tiles that hold one, of the file that was
+given, in the last table of the synthetic world. The detector is pretended. *Visited* is the share of the
+tiles that were looked at; *found* the share of the towers that the same detector finds in a full scan;
+*false* the share of its false positives that are met. *Gain* is found over visited: how many times more
+towers a tile shows than in a full scan. *Hits that are towers* is the guided scan's precision by tile,
+and after it the full scan's. *Recall* is what the detector sees of all towers in a full scan. *s* is
+processor time, *MB* peak memory. A scan was cut off at a tenth of the tiles.
 
 ```sh
 {command}
@@ -27,7 +28,7 @@ full scan. *s* is processor time, *MB* peak memory. A scan was cut off at a tent
 
 ![visited against found]({picture})
 """
-COLUMNS = ("visited", "found", "false", "gain", "hits that are towers", "full scan's", "recall", "s", "MB")
+COLUMNS = ("tiles", "towers", "visited", "found", "false", "gain", "hits that are towers", "full scan's", "recall", "s", "MB")
 
 
 def write_document(kept: Path, document: Path) -> None:
@@ -39,14 +40,12 @@ def write_document(kept: Path, document: Path) -> None:
     }
     if not results:
         raise SystemExit(f"no row has been run yet: {kept} is empty")
-    first = next(iter(results.values()))["outcome"]
     picture = document.with_suffix(".svg")
     picture.write_text(panels([group for group in GROUPS.values() if group.panel], results))
     parts = [
         HEAD.format(
-            planned=first["planned"],
-            truth=first["truth_tiles"],
             picture=picture.name,
+            area=results["plain"]["area"].capitalize() if "plain" in results else "not measured",
             command="python benches/guided/curves.py --area pakistan.geojson --towers towers.geojson.gz",
         )
     ]
@@ -72,6 +71,8 @@ def figures(result: dict) -> list[str]:
     visited, found = outcome["visited_fraction"], outcome["recall_of_full_scan"]
     cut_off = " (cut off)" if str(outcome["visited"]) in result["flags"] else ""
     return [
+        f"{outcome['planned']:,}",
+        f"{outcome['truth_tiles']:,}",
         percent(visited) + cut_off,
         percent(found),
         percent(share(false, all_false)),

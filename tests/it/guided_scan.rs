@@ -313,3 +313,28 @@ fn failures_of_a_guided_run_are_retried_and_change_nothing_of_where_it_looks() {
     assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
     assert_eq!(server.requests().values().sum::<usize>(), asked);
 }
+
+#[test]
+fn a_dry_run_quotes_what_a_guided_scan_takes_of_the_area_and_begins_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let dry = |more: &[&str]| {
+        let mut args = vec!["run", AREA, "--zoom=18", "--demo", "--scan=follow"];
+        args.extend(["--dry-run", "--price-per-1000=0.5", "--out=run"]);
+        args.extend(more);
+        let output = hvmap(home.path(), &args);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        output
+    };
+    let estimate = json(&dry(&["--json"]));
+    let (tiles, guided) = (estimate["tiles"].as_u64().unwrap(), &estimate["guided"]);
+    let (least, most) = (&guided["tiles_least"], &guided["tiles_most"]);
+    assert!(0 < least.as_u64().unwrap() && least.as_u64() <= most.as_u64());
+    assert!(most.as_u64().unwrap() < tiles / 4, "{estimate}");
+    let cut = json(&dry(&["--json", "--budget=100"]));
+    assert_eq!(cut["guided"]["tiles_most"], 100);
+
+    let told = String::from_utf8(dry(&[]).stdout).unwrap();
+    assert!(told.contains("of these a guided scan takes"), "{told}");
+    assert!(told.matches("price of imagery").count() == 2, "{told}");
+    assert!(!home.path().join("run").exists());
+}

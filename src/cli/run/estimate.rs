@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Args, plan::Plan};
+use super::{Args, guided::GuidedRange, plan::Plan};
 use crate::{
     cli::{
         CliError,
@@ -38,6 +38,8 @@ struct Estimate {
     classify_s: f64,
     /// At `--price-per-1000`.
     price: Option<f64>,
+    /// Of a guided scan, which looks at a part of these tiles; all else is for every tile.
+    guided: Option<GuidedRange>,
 }
 
 /// Prints the estimate: a table, or JSON.
@@ -69,6 +71,8 @@ pub fn print(args: &Args, plan: &Plan) -> Result<(), CliError> {
             .process
             .price_per_1000
             .map(|price| price * tiles as f64 / 1000.0),
+        guided: (args.scan.scan == ScanName::Follow)
+            .then(|| GuidedRange::of(tiles, args.scan.budget)),
     };
     if args.process.json {
         println!("{}", serde_json::to_string_pretty(&estimate)?);
@@ -100,15 +104,49 @@ pub fn print(args: &Args, plan: &Plan) -> Result<(), CliError> {
     if let Some(price) = estimate.price {
         println!("price of imagery {price:>16.2}");
     }
-    if args.scan.scan == ScanName::Follow {
-        terminal::note(
-            "these are for every tile; a guided scan looked at 4 to 5 % of Pakistan's in simulations, \
-             and found 95 to 96 % of what all of them would have shown a detector of recall 0.9 and \
-             false-positive rate 0.001 (docs/GUIDED-SCAN.md); small areas take a larger share",
-        );
+    if let Some(guided) = &estimate.guided {
+        print_guided(&estimate, guided);
     }
     terminal::note("dry run: nothing was fetched, and no run was begun");
     Ok(())
+}
+
+/// What of it a guided scan takes: everything in proportion.
+fn print_guided(estimate: &Estimate, guided: &GuidedRange) {
+    let share = |tiles: u64| tiles as f64 / estimate.tiles.max(1) as f64;
+    let (least, most) = (share(guided.tiles_least), share(guided.tiles_most));
+    println!("of these a guided scan takes");
+    println!(
+        "tiles            {:>16}   {:.1} to {:.1} % of the tiles",
+        format!(
+            "{} to {}",
+            grouped(guided.tiles_least),
+            grouped(guided.tiles_most)
+        ),
+        100.0 * least,
+        100.0 * most
+    );
+    let times = [
+        ("fetching", estimate.fetch_s),
+        ("classifying", Some(estimate.classify_s)),
+    ];
+    for (stage, seconds) in times {
+        if let Some(seconds) = seconds {
+            let range = format!("{} to {}", spoken(least * seconds), spoken(most * seconds));
+            println!("{stage:<16}{range:>17}");
+        }
+    }
+    if let Some(price) = estimate.price {
+        let range = format!("{:.2} to {:.2}", least * price, most * price);
+        println!("price of imagery {range:>16}");
+    }
+    terminal::note(format_args!(
+        "simulated scans of areas of this size ended in this range, and found {:.0} to {:.0} % of what \
+         every tile would have shown a detector of recall 0.9 and false-positive rate 0.001 \
+         (docs/GUIDED-CURVES.md); more false positives cost more tiles",
+        100.0 * guided.found_least,
+        100.0 * guided.found_most
+    ));
 }
 
 /// One tile of noise. A network takes the same time for every image, so any will do.

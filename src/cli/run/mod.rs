@@ -3,6 +3,7 @@
 mod args;
 mod command_line;
 mod estimate;
+mod guided;
 mod hooks;
 mod metrics;
 mod plan;

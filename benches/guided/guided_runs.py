@@ -63,6 +63,8 @@ class Place:
         self.folder.mkdir(parents=True, exist_ok=True)
         area = ("--bbox", self.bbox, "--zoom", ZOOM, "--seed", self.seed)
         hvmap("synth", "truth", *area, "--force", "-o", self.truth)
+        if not self.tower_tiles():
+            raise Failed(f"no tower stands in {self.bbox} of the world of seed {self.seed}; take another place")
         if not self.imagery.exists():
             hvmap("synth", "imagery", *area, "-o", self.imagery)
 
@@ -132,9 +134,8 @@ def hits(run: Path) -> set[Tile]:
 
 
 def towers_reported(run: Path, truth: Path) -> dict:
-    """Towers of the tiles that a run looked at: how many there are, and how many it reported."""
-    reported = json.loads(hvmap("eval", run, "--truth", truth, "--json"))["reported"]
-    return {name: reported[name] for name in ("towers", "reported") if name in reported}
+    """How many towers a run reported on its map, once or more often, and how far off."""
+    return json.loads(hvmap("eval", run, "--truth", truth, "--json"))["reported"][0]
 
 
 def audited(place: Place, guided: Run, seen: dict) -> dict:

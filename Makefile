@@ -9,9 +9,11 @@
 #   make install   PREFIX=/usr/local (DESTDIR is honoured)
 #   make image     an image of the program, with docker, podman or buildah; NAME=hv_grid
 #                  MODELS=models/ puts models inside, GPU=1 takes the ONNX Runtime that knows CUDA
-#   make ort       ONNX Runtime beside the program; make ort-gpu the one that knows CUDA
+#   make ort       ONNX Runtime beside the program; make ort-gpu the one that knows CUDA;
+#                  make ort-openvino, besides, the one that knows OpenVINO (x86-64)
 #   make bench     side by side with what one would pick instead; writes docs/BENCHMARKS.md.
-#                  ROW=cover measures one row anew, TURNS=3 in so many turns;
+#                  ROW=cover measures one row anew, TURNS=3 in so many turns, MORE=1 beside those
+#                  that are kept; QUICK=1 only shows that every row runs
 #                  make bench-gpu does the row that wants an NVIDIA GPU
 #   make measure-guided   a guided scan held against a full one over drawn imagery, with the demo
 #                  model: found, visited, wall clock, throughput; GUIDED='--http' over nginx too
@@ -23,7 +25,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEMO_OUT := runs/san-marino
 
 .DEFAULT_GOAL := build
-.PHONY: build run test test-rust test-python test-keras test-loop test-clients test-peers test-serving-clients image bench bench-gpu measure-guided install ort ort-gpu library packages lint
+.PHONY: build run test test-rust test-python test-keras test-loop test-clients test-peers test-serving-clients image bench bench-gpu measure-guided install ort ort-gpu ort-openvino library packages lint
 
 packages:
 	@scripts/packages.sh
@@ -38,6 +40,13 @@ ort: packages
 ort-gpu: packages
 	@scripts/onnxruntime.sh gpu "$(TARGET)/debug" "$(TARGET)/release"
 
+# Of another version than the usual one, and only for --device openvino.
+ort-openvino: packages
+	@scripts/onnxruntime.sh openvino "$(TARGET)/debug/openvino" "$(TARGET)/release/openvino"
+
+# Where there is one for this machine.
+OPENVINO := $(if $(filter x86_64,$(shell uname -m)),ort-openvino)
+
 build: library
 	$(CARGO) build --release --locked
 
@@ -49,7 +58,7 @@ run: build
 
 test: test-rust $(if $(wildcard python/pyproject.toml),test-python)
 
-test-rust: library
+test-rust: library $(OPENVINO)
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then set -x; $(CARGO) nextest run --locked; \
 	else set -x; $(CARGO) test --locked --lib --bins --tests; fi
 	$(CARGO) test --locked --doc
@@ -92,13 +101,17 @@ test-serving-clients: build .venv-clients/ready
 	@touch $@
 
 # Measures for the better part of an hour; rows can be done one by one.
-bench: build .venv-bench/ready
+bench: build $(OPENVINO) .venv-bench/ready
 	@scripts/packages.sh nginx-light libturbojpeg0 $(if $(shell command -v npm),,nodejs npm)
 	$(CARGO) build --release --locked --example decode_speed --example serving_speed
 	HVMAP="$(abspath $(TARGET))/release/hvmap" \
-		.venv-bench/bin/python benches/compare $(ROW) $(if $(TURNS),--turns $(TURNS))
+		HVMAP_BENCH_QUICK="$(QUICK)" \
+		.venv-bench/bin/python benches/compare $(ROW) $(if $(TURNS),--turns $(TURNS)) $(if $(MORE),--more)
 
-bench-gpu: ort-gpu
+# Before a library of some hundred megabytes is fetched in vain, and the program loses its own.
+bench-gpu:
+	@$(PYTHON) benches/compare gpu --check
+	$(MAKE) ort-gpu
 	$(MAKE) bench ROW=gpu
 
 # Draws its imagery at first, some 5 GB in target/guided, which takes a quarter of an hour.
@@ -128,3 +141,7 @@ install: build
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/lib/hvmap"
 	install -m 755 "$(TARGET)/release/hvmap" "$(DESTDIR)$(PREFIX)/bin/hvmap"
 	install -m 644 "$(TARGET)"/release/libonnxruntime* "$(DESTDIR)$(PREFIX)/lib/hvmap/"
+	if [ -d "$(TARGET)/release/openvino" ]; then \
+		install -d "$(DESTDIR)$(PREFIX)/lib/hvmap/openvino"; \
+		install -m 644 "$(TARGET)"/release/openvino/lib* "$(DESTDIR)$(PREFIX)/lib/hvmap/openvino/"; \
+	fi

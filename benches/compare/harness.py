@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,9 @@ WORK = ROOT / "target" / "bench"
 """Inputs and what programs write; nothing in it is kept but to save time."""
 CONTENDERS = Path(__file__).parent / "contenders"
 HVMAP = os.environ.get("HVMAP", str(ROOT / "target" / "release" / "hvmap"))
+
+QUICK = bool(os.environ.get("HVMAP_BENCH_QUICK"))
+"""Whether only to see that everything runs: each contender has little to do, and nothing is kept."""
 
 Figures = dict[str, float]
 """What one turn of a contender gave, by name with its unit last: `tiles_per_s`, `peak_mb`."""
@@ -66,31 +69,36 @@ class Row:
     """Why it cannot be measured on this machine."""
 
 
+def share(count: int) -> int:
+    """As many tiles, or a twentieth where only to see that everything runs; in whole batches."""
+    return max(count // 20 // 16, 1) * 16 if QUICK else count
+
+
 OTHERS_MAX = 0.2
 """Cores that programs other than a contender may take while it is measured."""
 OTHERS = "other_programs_cores"
 
 
-def take_turns(row: Row, turns: int) -> list[dict]:
-    """Each contender's figures, turn by turn: `[{contender: figures}]`.
+def take_turns(row: Row, turns: int) -> Iterator[dict]:
+    """Each contender's figures, turn by turn: `{contender: figures}`.
 
     A turn that other programs disturbed is done again, at most as often as there are turns to take;
     what is then still disturbed is kept, and the document says so.
     """
     contenders = row.contenders()
-    done, again = [], turns
-    while len(done) < turns:
+    done, again = 0, 0 if QUICK else turns
+    while done < turns:
         figures = {}
         for contender in contenders:
             figures[contender.name] = watched(contender)
             told = ", ".join(f"{value:.4g} {name}" for name, value in figures[contender.name].items())
-            print(f"  turn {len(done) + 1}/{turns}  {contender.name}: {told}", file=sys.stderr, flush=True)
+            print(f"  turn {done + 1}/{turns}  {contender.name}: {told}", file=sys.stderr, flush=True)
         if again > 0 and max(one[OTHERS] for one in figures.values()) > OTHERS_MAX:
             print("  other programs disturbed this turn: once more", file=sys.stderr, flush=True)
             again -= 1
             continue
-        done.append(figures)
-    return done
+        done += 1
+        yield figures
 
 
 def watched(contender: Contender) -> Figures:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness import ROOT
 
+WRITTEN = ("benches/results", "docs/BENCHMARKS.md")
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8")
 
 
@@ -38,10 +39,18 @@ def processor() -> str:
 
 def versions(packages: tuple[str, ...]) -> dict[str, str]:
     """Of hvmap as a commit, and of Python packages."""
-    git = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=10"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    found = {"hvmap": commit or "unknown", "Python": platform.python_version()}
+    commit = git("rev-parse", "--short=10", "HEAD") or "unknown"
+    # What the measuring itself writes does not make it another program.
+    if git("status", "--porcelain", "--untracked-files=no", "--", ".", *(f":!{path}" for path in WRITTEN)):
+        commit += "-dirty"
+    found = {"hvmap": commit, "Python": platform.python_version()}
     return found | {name: importlib.metadata.version(name) for name in packages}
+
+
+def git(*words: str) -> str:
+    """What it answers; nothing where there is no repository."""
+    argv = ["git", "-C", str(ROOT), *words]
+    return subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def today() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from harness import HVMAP, WORK, Contender, Figures, program, whole
+from harness import HVMAP, QUICK, WORK, Contender, Figures, program, share, whole
 from inputs import mbtiles, package, tile_list
 
 THRESHOLD = 0.999999
@@ -16,6 +16,7 @@ def run(
     name: str, model: object, tiles: int, *flags: object, imagery: object | None = None
 ) -> Contender:
     """A whole `hvmap run` over the first tiles of the block, to its map."""
+    tiles = share(tiles)
     out = WORK / "runs" / name.replace(" ", "-")
 
     return program(
@@ -40,7 +41,7 @@ def bare(name: str, model: Path, seconds: int, batch: int) -> Contender:
     return program(
         name,
         HVMAP, "model", "bench", model, "--device", "cpu", "--workers", cores(), "--threads", 1,
-        "--batch", batch, "--seconds", seconds, "--json",
+        "--batch", batch, "--seconds", 1 if QUICK else seconds, "--json",
         read=lambda text: {"tiles_per_s": whole(text)["best"]["tiles_per_s"]},
     )  # fmt: skip
 
@@ -53,3 +54,9 @@ def cores() -> int:
 
 def xception(precision: str, tiles: int) -> Contender:
     return run(f"hvmap run {precision}", package(precision), tiles, "--device", "cpu")
+
+
+def xception_by_openvino(precision: str, tiles: int) -> Contender:
+    """bf16 is the fp32 package, computed with half the bits."""
+    device, of = ("openvino:bf16", "fp32") if precision == "bf16" else ("openvino", precision)
+    return run(f"hvmap run {precision} by OpenVINO", package(of), tiles, "--device", device)

@@ -28,7 +28,7 @@ TRAININGS = ("synthetic", "real", "unknown")
 
 _PREFIX = "hvmap."
 _ATTRIBUTION_KEYS = ("attribution_columns_px", "attribution_rows_px")
-_LEFT_OUT_EMPTY = (*_ATTRIBUTION_KEYS, "calibration")
+_LEFT_OUT_EMPTY = (*_ATTRIBUTION_KEYS, "calibration", "canary_scores_openvino")
 
 
 class BrokenContract(ValueError):
@@ -66,6 +66,8 @@ class Metadata:
     """How close the file's scores are to the source model's, and on what."""
     calibration: dict = field(default_factory=dict)
     """For int8: the tiles that the ranges of values were measured on, and the layers in float."""
+    canary_scores_openvino: list[list[float]] = field(default_factory=list)
+    """For int8: the canaries' scores by OpenVINO, which rounds otherwise; empty where it is not at hand."""
 
 
 def write(model: onnx.ModelProto, metadata: Metadata) -> None:

@@ -21,6 +21,7 @@ from .attribution import Head, UnfitHead, explain
 from .fit import check_fit, fitted
 from .grid import measure_cells, measure_with_towers
 from .preprocess import CHOICES, Preprocess, grey
+from .openvino import by_openvino
 from .session import any_session, open_session, run
 from .sources import Source, Wanted, open_source
 from .tile_sets import TileSet, generated_set, read_tile_set
@@ -282,7 +283,7 @@ def _make(job: _Job, precision: str):
         threshold=job.options.threshold,
         source_sha256=job.source.sha256,
         canary_images=images,
-        canary_scores=[[float(f"{score:.7g}") for score in row] for row in canary_scores],
+        canary_scores=_rows(canary_scores),
         canary_tolerance=tolerance,
         precision=precision,
         training=job.options.training,
@@ -291,6 +292,7 @@ def _make(job: _Job, precision: str):
         licence=job.options.licence,
         parity=proven.figures,
         calibration=calibration,
+        canary_scores_openvino=_rows(by_openvino(model, images)) if precision == "int8" else [],
     )
     told = report.Told(
         source=f"{job.path.name}: {job.source.kind}",
@@ -423,6 +425,10 @@ def _canaries(model: onnx.ModelProto, images: np.ndarray, precision: str):
     seen = float(np.abs(scores - otherwise).max())
     tolerance = min(max(_CANARY_TOLERANCES[precision], 4 * seen), _CANARY_TOLERANCE_MAX)
     return scores, float(f"{tolerance:.2g}")
+
+
+def _rows(scores: np.ndarray) -> list[list[float]]:
+    return [[float(f"{score:.7g}") for score in row] for row in scores]
 
 
 def _spread(scores: np.ndarray) -> list[int]:

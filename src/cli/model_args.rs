@@ -76,9 +76,11 @@ pub struct ServerArgs {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Model")]
 pub struct EngineArgs {
-    /// Where the model runs: auto, cpu, cuda or cuda:N
+    /// Where the model runs: auto, cpu, cuda, cuda:N, openvino or openvino:bf16
     ///
-    /// auto takes CUDA where it really works and says which it took; cuda fails where it does not.
+    /// auto takes CUDA where it really works, else cpu, and says which it took; cuda fails where it
+    /// does not. openvino is the processor by OpenVINO's kernels (`make ort-openvino`), and
+    /// openvino:bf16 computes with half as many bits where the model's numbers are fp32.
     #[arg(long, value_name = "DEVICE", default_value_t)]
     pub device: DeviceChoice,
 

@@ -135,6 +135,13 @@ impl PredictError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unusable { hint, .. } => hint.clone(),
+            Self::Canary { engine, .. } if engine.contains("openvino") => Some(
+                "OpenVINO rounds bytes otherwise than ONNX Runtime does: an int8 model has to be \
+                 packaged where the Python package openvino is installed, which notes the scores \
+                 it gives\n\
+                 --device cpu runs it as it is"
+                    .into(),
+            ),
             Self::Canary { .. } => Some(
                 "the file may be damaged, or this processor, ONNX Runtime version or device \
                  computes differently from those the model was packaged for\n\
@@ -153,6 +160,12 @@ impl PredictError {
             Self::LibraryTooOld { .. } | Self::LibraryUnusable { .. } => Some(
                 "`make ort` in hvmap's source folder gets a fitting one; name another with \
                  --ort-library FILE or ORT_DYLIB_PATH"
+                    .into(),
+            ),
+            Self::DeviceUnavailable { device, .. } if device.starts_with("openvino") => Some(
+                "`make ort-openvino` gets the ONNX Runtime that knows OpenVINO, for x86-64; bf16 \
+                 wants a processor that has it\n\
+                 --device cpu runs without"
                     .into(),
             ),
             Self::DeviceUnavailable { .. } => Some(

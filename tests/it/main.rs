@@ -15,6 +15,7 @@ mod model_command;
 mod model_peer;
 mod onnx_models;
 mod open_inference;
+mod openvino;
 mod probe;
 mod program;
 #[cfg(feature = "gdal")]

@@ -4,10 +4,10 @@ import gzip
 import json
 import sys
 
-from harness import CONTENDERS, HVMAP, ROOT, WORK, Comparison, Row, program
+from harness import CONTENDERS, HVMAP, QUICK, ROOT, WORK, Comparison, Row, program
 from inputs import call, made
 
-ZOOM = 18
+ZOOM = 12 if QUICK else 18
 TILE_COVER = "3.0.2"
 
 

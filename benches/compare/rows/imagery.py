@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 
-from harness import CONTENDERS, WORK, Comparison, Contender, Row, program
+from harness import CONTENDERS, WORK, Comparison, Contender, Row, program, share
 from inputs import TILES, folder, made
 from nginx import nginx
 from runs import run
@@ -26,7 +26,7 @@ def contenders():
         return run(HVMAP_RUN, model, TILES, *flags, imagery=url)
 
     def peer(url: str) -> Contender:
-        return program(PEER, sys.executable, CONTENDERS / "aiohttp_fetch.py", url, TILES)
+        return program(PEER, sys.executable, CONTENDERS / "aiohttp_fetch.py", url, share(TILES))
 
     return [over(hvmap), over(peer)]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from harness import CONTENDERS, ROOT, WORK, Comparison, Row, program
+from harness import CONTENDERS, ROOT, WORK, Comparison, Row, program, share
 from inputs import TILES, call, files, labelled, made
 
 ZUNE = "zune-jpeg in hvmap"
-SAMPLE = 1000
+SAMPLE = share(1000)
 
 
 def contenders():
@@ -19,7 +19,7 @@ def contenders():
     script = CONTENDERS / "decode.py"
     model = ROOT / "data" / "models" / "demo.onnx"
     return [
-        program(ZUNE, example, sample, pixels, shown="cargo run --release --example decode_speed -- target/bench/jpeg-1000"),
+        program(ZUNE, example, sample, pixels, shown=f"cargo run --release --example decode_speed -- target/bench/jpeg-{SAMPLE}"),
         program("libjpeg-turbo", sys.executable, script, "turbojpeg", sample, pixels, model),
         program("Pillow", sys.executable, script, "pillow", sample, pixels, model),
     ]  # fmt: skip

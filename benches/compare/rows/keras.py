@@ -2,7 +2,7 @@
 
 import sys
 
-from harness import CONTENDERS, Comparison, Row, program
+from harness import CONTENDERS, Comparison, Row, program, share
 from inputs import files, keras_model
 from runs import xception
 
@@ -10,7 +10,7 @@ KERAS = "Keras predict"
 
 
 def contenders():
-    tiles = 320
+    tiles = share(320)
     files(tiles)
     return [
         xception("int8", 1200),

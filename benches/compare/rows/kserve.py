@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 
-from harness import CONTENDERS, ROOT, WORK, Comparison, Contender, Row, program, quiet_environment
+from harness import CONTENDERS, ROOT, WORK, Comparison, Contender, Row, program, quiet_environment, share
 from inputs import files, keras_model, packages, served
 
 TILES = {"int8": 960, "fp32": 320, "keras": 240}
@@ -25,7 +25,8 @@ def contenders():
 
 def client(name: str, address: str, tiles: int) -> Contender:
     script = CONTENDERS / "client_2018.py"
-    return program(name, sys.executable, script, f"http://{address}/v1/models/xception:predict", tiles)
+    url = f"http://{address}/v1/models/xception:predict"
+    return program(name, sys.executable, script, url, share(tiles))
 
 
 def hvmap(precision: str) -> Contender:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 
-from harness import CONTENDERS, ROOT, Contender, Row, program, run
+from harness import CONTENDERS, QUICK, ROOT, Contender, Row, program, run
 from inputs import files, package
 
 PROTOCOLS = {
@@ -21,6 +21,7 @@ NUMBERS = "JSON, numbers"
 
 def contenders() -> list[Contender]:
     tiles = files(64)
+    seconds = 1 if QUICK else 4
     out, _, _ = run([sys.executable, str(CONTENDERS / "payload.py")])
     sizes = json.loads(out.strip().splitlines()[-1])
     release = ROOT / "target" / "release"
@@ -30,10 +31,10 @@ def contenders() -> list[Contender]:
 
     def latency(key: str, name: str) -> Contender:
         asked = program(
-            name, example, package("int8"), "--only", key, "--seconds", 4, *tiles,
+            name, example, package("int8"), "--only", key, "--seconds", seconds, *tiles,
             environment=library,
             shown=f"cargo run --release --example serving_speed -- {package('int8').relative_to(ROOT)} "
-            f"--only {key} --seconds 4 TILES",
+            f"--only {key} --seconds {seconds} TILES",
         )  # fmt: skip
 
         def measure():

@@ -2,7 +2,7 @@
 
 import sys
 
-from harness import CONTENDERS, Comparison, Row, program
+from harness import CONTENDERS, Comparison, Row, program, share
 from inputs import files, package
 from runs import cores, xception
 
@@ -15,8 +15,8 @@ def contenders():
     script = CONTENDERS / "onnxruntime_run.py"
     return [
         xception("int8", 1200),
-        program(PLAIN, sys.executable, script, package("int8"), 800, 16, 1),
-        program(PROCESSES, sys.executable, script, package("int8"), 800, 4, cores()),
+        program(PLAIN, sys.executable, script, package("int8"), share(800), 16, 1),
+        program(PROCESSES, sys.executable, script, package("int8"), share(800), 4, cores()),
     ]
 
 

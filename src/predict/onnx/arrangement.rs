@@ -48,15 +48,18 @@ impl Arrangement {
     #[must_use]
     pub fn usual(device: Device, cores: usize, precision: Option<&str>, decided: Decided) -> Self {
         let (workers, batch_size) = match device {
-            Device::Cpu if precision == Some("int8") => (cores, BATCH_SIZE_CPU_INT8),
-            Device::Cpu => (cores, BATCH_SIZE_CPU),
+            Device::Cpu | Device::OpenVino(_) if precision == Some("int8") => {
+                (cores, BATCH_SIZE_CPU_INT8)
+            }
+            Device::Cpu | Device::OpenVino(_) => (cores, BATCH_SIZE_CPU),
             Device::Cuda(_) => (WORKERS_CUDA, BATCH_SIZE_CUDA),
         };
         let threads = decided.threads.unwrap_or(1).max(1);
         // More threads a session leave cores for fewer sessions.
-        let workers = match device {
-            Device::Cpu => (workers / threads).max(1),
-            Device::Cuda(_) => workers,
+        let workers = if device.is_the_processor() {
+            (workers / threads).max(1)
+        } else {
+            workers
         };
         Self {
             workers: decided.workers.unwrap_or(workers).max(1),
@@ -83,7 +86,7 @@ impl Arrangement {
             ..decided
         };
         let pairs: Vec<(usize, usize)> = match device {
-            Device::Cpu => {
+            Device::Cpu | Device::OpenVino(_) => {
                 let doubling = std::iter::successors(Some(1), |threads| Some(threads * 2));
                 let mut pairs: Vec<_> = doubling
                     .take_while(|&threads| threads <= cores)
@@ -97,7 +100,7 @@ impl Arrangement {
             Device::Cuda(_) => WORKERS_CUDA_TRIED.map(|workers| (workers, 1)).into(),
         };
         let batches: &[usize] = match device {
-            Device::Cpu => &BATCHES_CPU,
+            Device::Cpu | Device::OpenVino(_) => &BATCHES_CPU,
             Device::Cuda(_) => &BATCHES_CUDA,
         };
         let mut all = vec![Self {

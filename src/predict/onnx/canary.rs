@@ -57,6 +57,17 @@ impl Canaries {
         })
     }
 
+    /// The same tiles for another device: with its own scores, where it has any, which may lie as far
+    /// off as this in any case.
+    #[must_use]
+    pub fn elsewhere(&self, scores: Option<&Vec<Vec<f32>>>, tolerance: f32) -> Self {
+        Self {
+            images: self.images.clone(),
+            scores: scores.unwrap_or(&self.scores).clone(),
+            tolerance: self.tolerance.max(tolerance),
+        }
+    }
+
     /// Compares the engine's scores, one row a tile, with the recorded ones.
     ///
     /// # Errors

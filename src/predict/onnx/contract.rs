@@ -54,6 +54,8 @@ pub struct Contract {
     pub training: Training,
     pub attribution: Option<AttributionMap>,
     pub canaries: Option<Canaries>,
+    /// The canaries' scores by OpenVINO, whose int8 rounds otherwise than ONNX Runtime's.
+    pub canary_scores_openvino: Option<Vec<Vec<f32>>>,
     pub licence: Option<String>,
     /// How far the packaged model's answers are from the original's, as the packager measured.
     pub parity: Option<serde_json::Value>,
@@ -122,6 +124,7 @@ impl Contract {
             training: keys.training()?,
             attribution: keys.attribution()?,
             canaries: keys.canaries(classes.len())?,
+            canary_scores_openvino: keys.canary_scores_openvino(classes.len())?,
             licence: keys.optional("hvmap.licence"),
             parity: keys.optional_json("hvmap.parity")?,
             classes,
@@ -257,15 +260,29 @@ impl Keys<'_> {
                 format!("is {tolerance}, expected 0 to 1"),
             ));
         }
-        if scores.is_empty() || scores.iter().any(|row| row.len() != classes) {
-            return Err(self.wrong(
-                "hvmap.canary_scores",
-                format!("does not hold {classes} scores for each tile"),
-            ));
-        }
+        self.rows("hvmap.canary_scores", &scores, classes)?;
         let canaries = Canaries::decode(&images, scores, tolerance)
             .map_err(|reason| self.wrong("hvmap.canary_images", reason))?;
         Ok(Some(canaries))
+    }
+
+    fn canary_scores_openvino(
+        &self,
+        classes: usize,
+    ) -> Result<Option<Vec<Vec<f32>>>, PredictError> {
+        let key = "hvmap.canary_scores_openvino";
+        let scores: Option<Vec<Vec<f32>>> = self.optional_json(key)?;
+        if let Some(scores) = &scores {
+            self.rows(key, scores, classes)?;
+        }
+        Ok(scores)
+    }
+
+    fn rows(&self, key: &str, scores: &[Vec<f32>], classes: usize) -> Result<(), PredictError> {
+        if scores.is_empty() || scores.iter().any(|row| row.len() != classes) {
+            return Err(self.wrong(key, format!("does not hold {classes} scores for each tile")));
+        }
+        Ok(())
     }
 }
 
@@ -330,6 +347,7 @@ mod tests {
             ("hvmap.training", "imagenet"),
             ("hvmap.attribution_columns_px", "[24, 8]"),
             ("hvmap.attribution_rows_px", ""),
+            ("hvmap.canary_scores_openvino", "[[0.5, 0.5]]"),
         ];
         for (key, value) in broken {
             let mut metadata = metadata();

@@ -2,6 +2,9 @@
 
 use std::{fmt, str::FromStr};
 
+/// How devices are written.
+const DEVICES: &str = "auto, cpu, cuda, cuda:N, openvino or openvino:bf16";
+
 /// The device asked for with `--device`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
@@ -11,17 +14,29 @@ pub enum DeviceChoice {
     Cpu,
     /// The CUDA device of this number, counted from 0, or an error.
     Cuda(u16),
+    /// The processor by OpenVINO's kernels, or an error.
+    OpenVino(Arithmetic),
+}
+
+/// What OpenVINO computes with where a model's numbers are fp32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arithmetic {
+    Fp32,
+    /// Half as many bits, 8 of them the exponent's and 7 the fraction's; sums stay fp32.
+    Bf16,
 }
 
 impl FromStr for DeviceChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let unknown = || format!("unknown device {text:?}, expected auto, cpu, cuda or cuda:N");
+        let unknown = || format!("unknown device {text:?}, expected {DEVICES}");
         match text {
             "auto" => Ok(Self::Auto),
             "cpu" => Ok(Self::Cpu),
             "cuda" => Ok(Self::Cuda(0)),
+            "openvino" => Ok(Self::OpenVino(Arithmetic::Fp32)),
+            "openvino:bf16" => Ok(Self::OpenVino(Arithmetic::Bf16)),
             _ => text
                 .strip_prefix("cuda:")
                 .and_then(|number| number.parse().ok())
@@ -35,8 +50,9 @@ impl fmt::Display for DeviceChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Auto => f.write_str("auto"),
-            Self::Cpu => f.write_str("cpu"),
-            Self::Cuda(number) => write!(f, "cuda:{number}"),
+            Self::Cpu => Device::Cpu.fmt(f),
+            Self::Cuda(number) => Device::Cuda(*number).fmt(f),
+            Self::OpenVino(arithmetic) => Device::OpenVino(*arithmetic).fmt(f),
         }
     }
 }
@@ -46,6 +62,31 @@ impl fmt::Display for DeviceChoice {
 pub enum Device {
     Cpu,
     Cuda(u16),
+    OpenVino(Arithmetic),
+}
+
+/// How far bf16 may move a canary's score: it keeps 8 bits of each number, and canaries stand where
+/// scores move most. The demo model's move by 0.036 (docs/MODELS.md).
+const BF16_TOLERANCE: f32 = 0.1;
+
+impl Device {
+    /// How far a canary's score may lie from the recorded one here, where its model allows less.
+    #[must_use]
+    pub fn tolerance(self) -> f32 {
+        match self {
+            Self::OpenVino(Arithmetic::Bf16) => BF16_TOLERANCE,
+            Self::Cpu | Self::Cuda(_) | Self::OpenVino(Arithmetic::Fp32) => 0.0,
+        }
+    }
+
+    /// Whether the cores of this machine do the work.
+    #[must_use]
+    pub fn is_the_processor(self) -> bool {
+        match self {
+            Self::Cpu | Self::OpenVino(_) => true,
+            Self::Cuda(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for Device {
@@ -53,7 +94,23 @@ impl fmt::Display for Device {
         match self {
             Self::Cpu => f.write_str("cpu"),
             Self::Cuda(number) => write!(f, "cuda:{number}"),
+            Self::OpenVino(Arithmetic::Fp32) => f.write_str("openvino"),
+            Self::OpenVino(Arithmetic::Bf16) => f.write_str("openvino:bf16"),
         }
+    }
+}
+
+/// Whether this processor multiplies bf16 numbers itself. OpenVINO would else quietly take fp32.
+#[must_use]
+pub fn has_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        // AMX's tiles are no case of their own: what has them has these instructions too.
+        std::is_x86_feature_detected!("avx512bf16")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        false
     }
 }
 
@@ -140,7 +197,14 @@ mod tests {
 
     #[test]
     fn devices_are_read_as_they_are_written() {
-        for text in ["auto", "cpu", "cuda:0", "cuda:3"] {
+        for text in [
+            "auto",
+            "cpu",
+            "cuda:0",
+            "cuda:3",
+            "openvino",
+            "openvino:bf16",
+        ] {
             assert_eq!(text.parse::<DeviceChoice>().unwrap().to_string(), text);
         }
         assert_eq!("cuda".parse(), Ok(DeviceChoice::Cuda(0)));
@@ -148,7 +212,17 @@ mod tests {
 
     #[test]
     fn an_unknown_device_is_refused_with_what_there_is() {
-        for text in ["gpu", "cuda:", "cuda:x", "cuda:-1", "CPU", ""] {
+        let wrong = [
+            "gpu",
+            "cuda:",
+            "cuda:x",
+            "cuda:-1",
+            "openvino:",
+            "openvino:fp64",
+            "CPU",
+            "",
+        ];
+        for text in wrong {
             let error = text.parse::<DeviceChoice>().unwrap_err();
             assert!(error.contains("cuda:N"), "{error}");
         }

@@ -3,7 +3,10 @@
 use std::{path::PathBuf, sync::Arc};
 
 use ort::{
-    ep::{CUDA, ExecutionProvider},
+    ep::{
+        ArbitrarilyConfigurableExecutionProvider, CUDA, ExecutionProvider,
+        ExecutionProviderDispatch, OpenVINO,
+    },
     logging::LogLevel,
     session::{
         Session,
@@ -13,7 +16,7 @@ use ort::{
 };
 
 use super::{
-    device::{Device, has_exact_byte_products},
+    device::{Arithmetic, Device, has_bf16, has_exact_byte_products},
     library::Library,
     plan::{Element, Plan, Port, Signature},
 };
@@ -46,8 +49,12 @@ pub fn open_session(
         }
     };
     let mut builder = options(library, threads).map_err(engine("set up a session"))?;
-    if let Device::Cuda(number) = device {
-        builder = with_cuda(builder, library, device, number)?;
+    match device {
+        Device::Cpu => {}
+        Device::Cuda(number) => builder = with_cuda(builder, library, device, number)?,
+        Device::OpenVino(arithmetic) => {
+            builder = with_openvino(builder, library, device, arithmetic, threads)?;
+        }
     }
     match source {
         Source::File(path) => builder.commit_from_file(path),
@@ -79,21 +86,74 @@ fn with_cuda(
     device: Device,
     number: u16,
 ) -> Result<SessionBuilder, PredictError> {
-    let unavailable = |reason: String| PredictError::DeviceUnavailable {
-        device: device.to_string(),
-        reason,
-    };
     if !CUDA::is_available().unwrap_or(false) {
-        return Err(unavailable(format!(
-            "ONNX Runtime {} in {} was built without CUDA",
-            library.version,
-            library.path.display()
-        )));
+        return Err(built_without("CUDA", library, device));
     }
     let provider = CUDA::default().with_device_id(i32::from(number));
+    with_provider(builder, device, provider.build())
+}
+
+/// OpenVINO on the processor, with threads of its own in place of ONNX Runtime's.
+fn with_openvino(
+    builder: SessionBuilder,
+    library: &Library,
+    device: Device,
+    arithmetic: Arithmetic,
+    threads: usize,
+) -> Result<SessionBuilder, PredictError> {
+    if !OpenVINO::is_available().unwrap_or(false) {
+        return Err(built_without("OpenVINO", library, device));
+    }
+    if arithmetic == Arithmetic::Bf16 && !has_bf16() {
+        return Err(PredictError::DeviceUnavailable {
+            device: device.to_string(),
+            reason: "this processor has no instructions for bf16 (AVX512_BF16)".into(),
+        });
+    }
+    let precision = match arithmetic {
+        Arithmetic::Fp32 => "f32",
+        Arithmetic::Bf16 => "bf16",
+    };
+    // Where several sessions pin their threads, they pin them to the same cores.
+    let properties = format!(
+        r#"{{"CPU":{{"INFERENCE_PRECISION_HINT":"{precision}","INFERENCE_NUM_THREADS":"{threads}","NUM_STREAMS":"1","ENABLE_CPU_PINNING":"NO"}}}}"#
+    );
+    let provider = OpenVINO::default()
+        .with_device_type("CPU")
+        .with_arbitrary_config("load_config", properties);
+    // OpenVINO rewrites the graph itself, and knows it best as it was packaged.
+    let builder = builder
+        .with_optimization_level(GraphOptimizationLevel::Disable)
+        .map_err(|error| unavailable(device, &error))?;
+    with_provider(builder, device, provider.build())
+}
+
+fn with_provider(
+    builder: SessionBuilder,
+    device: Device,
+    provider: ExecutionProviderDispatch,
+) -> Result<SessionBuilder, PredictError> {
     builder
-        .with_execution_providers([provider.build().error_on_failure()])
-        .map_err(|error| unavailable(in_short(&error.to_string())))
+        .with_execution_providers([provider.error_on_failure()])
+        .map_err(|error| unavailable(device, &error))
+}
+
+fn built_without(provider: &str, library: &Library, device: Device) -> PredictError {
+    PredictError::DeviceUnavailable {
+        device: device.to_string(),
+        reason: format!(
+            "ONNX Runtime {} in {} was built without {provider}",
+            library.version,
+            library.path.display()
+        ),
+    }
+}
+
+fn unavailable(device: Device, error: &impl ToString) -> PredictError {
+    PredictError::DeviceUnavailable {
+        device: device.to_string(),
+        reason: in_short(&error.to_string()),
+    }
 }
 
 /// ONNX Runtime's message without the source lines, class names and codes in front of it.

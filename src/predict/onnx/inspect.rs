@@ -82,7 +82,7 @@ fn inspect(
     load: impl FnOnce() -> Result<OnnxModel, PredictError>,
 ) -> Result<Inspection, PredictError> {
     let Described { checksum, facts } = Described::of(name, file)?;
-    let library = library::load(settings.library.as_deref())?;
+    let library = library::load(settings.library.as_deref(), settings.device)?;
     // The processor can open every model, so that what a device refuses is told apart.
     let session = open_session(name, source, &library, Device::Cpu, 1)?;
     let signature = signature(&session);

@@ -9,6 +9,7 @@ use std::{
 
 use ort::environment::Environment;
 
+use super::device::DeviceChoice;
 use crate::predict::PredictError;
 
 /// The library's name without a version, as it is looked for.
@@ -19,6 +20,10 @@ const FILE_NAME: &str = if cfg!(target_os = "macos") {
 } else {
     "libonnxruntime.so"
 };
+
+/// The folder, beside the usual library, of the one that knows OpenVINO: it is of another version,
+/// and whoever does not ask for it keeps the usual one's scores.
+const OPENVINO_FOLDER: &str = "openvino";
 
 /// The library that this process loaded: one process holds one.
 static LOADED: Mutex<Option<Library>> = Mutex::new(None);
@@ -34,12 +39,13 @@ pub struct Library {
 
 /// Loads ONNX Runtime from `explicit` (`--ort-library`, a file or a folder) or from the first
 /// place that has it: `ORT_DYLIB_PATH`, the folder of the executable, `../lib/hvmap` from there,
-/// `$XDG_DATA_HOME/hvmap`, the system's libraries. Later calls answer the same library.
+/// `$XDG_DATA_HOME/hvmap`, the system's libraries. For OpenVINO the folder `openvino` in any of
+/// these folders comes first. Later calls answer the same library, whatever the device.
 ///
 /// # Errors
 /// When no place has it, when the file is something else or too old, or when the process already
 /// loaded another one than `explicit` names.
-pub fn load(explicit: Option<&Path>) -> Result<Library, PredictError> {
+pub fn load(explicit: Option<&Path>, device: DeviceChoice) -> Result<Library, PredictError> {
     // A panic elsewhere leaves the slot as it was: either empty or holding a loaded library.
     let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(library) = &*loaded {
@@ -54,7 +60,7 @@ pub fn load(explicit: Option<&Path>) -> Result<Library, PredictError> {
             _ => Ok(library.clone()),
         };
     }
-    let path = find(explicit, &Surroundings::of_this_process())?;
+    let path = find(explicit, device, &Surroundings::of_this_process())?;
     let version = version(&path)?;
     let start = |source| PredictError::LibraryStart {
         path: path.clone(),
@@ -118,7 +124,11 @@ impl Surroundings {
 }
 
 /// The library to load. A place that was named must have it; the others are tried in order.
-fn find(explicit: Option<&Path>, surroundings: &Surroundings) -> Result<PathBuf, PredictError> {
+fn find(
+    explicit: Option<&Path>,
+    device: DeviceChoice,
+    surroundings: &Surroundings,
+) -> Result<PathBuf, PredictError> {
     let named = [
         ("--ort-library", explicit),
         ("ORT_DYLIB_PATH", surroundings.dylib_path.as_deref()),
@@ -131,7 +141,14 @@ fn find(explicit: Option<&Path>, surroundings: &Surroundings) -> Result<PathBuf,
             });
         }
     }
-    let folders = surroundings.folders();
+    let mut folders = surroundings.folders();
+    if let DeviceChoice::OpenVino(_) = device {
+        let own: Vec<_> = folders
+            .iter()
+            .map(|folder| folder.join(OPENVINO_FOLDER))
+            .collect();
+        folders.splice(0..0, own);
+    }
     if let Some(found) = folders.iter().find_map(|folder| in_folder(folder)) {
         return Ok(found);
     }
@@ -233,7 +250,7 @@ fn version(path: &Path) -> Result<String, PredictError> {
 mod tests {
     use std::fs;
 
-    use super::*;
+    use super::{super::device::Arithmetic, *};
 
     fn touch(path: &Path) -> PathBuf {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -256,8 +273,9 @@ mod tests {
             data_home: Some(root.join("data")),
         };
 
-        let found = |surroundings: &Surroundings| find(None, surroundings).unwrap();
-        assert_eq!(find(Some(&explicit), &surroundings).unwrap(), explicit);
+        let cpu = DeviceChoice::Cpu;
+        let found = |surroundings: &Surroundings| find(None, cpu, surroundings).unwrap();
+        assert_eq!(find(Some(&explicit), cpu, &surroundings).unwrap(), explicit);
         assert_eq!(found(&surroundings), by_environment);
         surroundings.dylib_path = None;
         assert_eq!(found(&surroundings), beside);
@@ -268,11 +286,31 @@ mod tests {
     }
 
     #[test]
+    fn openvinos_library_has_a_folder_of_its_own_and_the_usual_one_stands_in_for_it() {
+        let root = tempfile::tempdir().unwrap();
+        let usual = touch(&root.path().join("bin").join(FILE_NAME));
+        let surroundings = Surroundings {
+            executable: Some(root.path().join("bin/hvmap")),
+            ..Surroundings::default()
+        };
+        let openvino = DeviceChoice::OpenVino(Arithmetic::Fp32);
+        assert_eq!(find(None, openvino, &surroundings).unwrap(), usual);
+        let own = touch(&root.path().join("lib/hvmap/openvino").join(FILE_NAME));
+        assert_eq!(find(None, openvino, &surroundings).unwrap(), own);
+        assert_eq!(find(None, DeviceChoice::Cpu, &surroundings).unwrap(), usual);
+    }
+
+    #[test]
     fn a_folder_stands_for_the_library_in_it_whatever_its_version() {
         let root = tempfile::tempdir().unwrap();
         let file = touch(&root.path().join("libonnxruntime.so.1.31.1"));
         assert_eq!(
-            find(Some(root.path()), &Surroundings::default()).unwrap(),
+            find(
+                Some(root.path()),
+                DeviceChoice::Auto,
+                &Surroundings::default()
+            )
+            .unwrap(),
             file
         );
     }
@@ -285,7 +323,8 @@ mod tests {
             ..Surroundings::default()
         };
         touch(&root.path().join("data/hvmap").join(FILE_NAME));
-        let error = find(Some(&root.path().join("nowhere")), &surroundings).unwrap_err();
+        let nowhere = root.path().join("nowhere");
+        let error = find(Some(&nowhere), DeviceChoice::Auto, &surroundings).unwrap_err();
         assert!(
             error.to_string().contains("nowhere (--ort-library)"),
             "{error}"

@@ -29,7 +29,7 @@ mod work;
 pub use arrangement::{Arrangement, Decided};
 pub use canary::{BUILT_IN_TILES, Canaries, WrongScore, built_in_tiles};
 pub use contract::{CONTRACT_VERSION, Contract, Training};
-pub use device::{Device, DeviceChoice};
+pub use device::{Arithmetic, Device, DeviceChoice};
 pub use engine::Source;
 pub use graph::{GraphFacts, Layer, Layers};
 pub use inspect::{Fitness, Inspection, inspect_embedded, inspect_file};

@@ -91,7 +91,7 @@ impl OnnxModel {
         settings: &Settings,
     ) -> Result<Self, PredictError> {
         let Described { checksum, facts } = described;
-        let library = library::load(settings.library.as_deref())?;
+        let library = library::load(settings.library.as_deref(), settings.device)?;
         let threads = settings.threads.unwrap_or(1).max(1);
         let (session, device) = open_on(name, &source, &library, settings.device, threads)?;
         let signature = signature(&session);
@@ -122,7 +122,9 @@ impl OnnxModel {
             None => Plan::of_flags(name, &signature, &settings.adaptation)?,
         });
         let engine_name = match device {
-            Device::Cpu => format!("onnxruntime {}, cpu, {}", library.version, processor()),
+            Device::Cpu | Device::OpenVino(_) => {
+                format!("onnxruntime {}, {device}, {}", library.version, processor())
+            }
             Device::Cuda(_) => format!("onnxruntime {}, {device}", library.version),
         };
 
@@ -138,6 +140,11 @@ impl OnnxModel {
             Some(contract) => {
                 if let Some(canaries) = &contract.canaries {
                     engine.run(&canaries.images, &mut answers)?;
+                    let own = match device {
+                        Device::OpenVino(_) => contract.canary_scores_openvino.as_ref(),
+                        Device::Cpu | Device::Cuda(_) => None,
+                    };
+                    let canaries = canaries.elsewhere(own, device.tolerance());
                     canaries.check(&name, &engine_name, &contract.classes, &answers.scores)?;
                 } else {
                     engine.run(&built_in_tiles(), &mut answers)?;
@@ -327,6 +334,7 @@ fn open_on(
     match choice {
         DeviceChoice::Cpu => open(Device::Cpu),
         DeviceChoice::Cuda(number) => open(Device::Cuda(number)),
+        DeviceChoice::OpenVino(arithmetic) => open(Device::OpenVino(arithmetic)),
         DeviceChoice::Auto => match open(Device::Cuda(0)) {
             Ok(opened) => Ok(opened),
             Err(error) => {

@@ -23,6 +23,8 @@ WORK = ROOT / "target" / "bench"
 """Inputs and what programs write; nothing in it is kept but to save time."""
 CONTENDERS = Path(__file__).parent / "contenders"
 HVMAP = os.environ.get("HVMAP", str(ROOT / "target" / "release" / "hvmap"))
+RELEASE = Path(HVMAP).parent
+"""Where its examples and ONNX Runtime lie as well."""
 
 QUICK = bool(os.environ.get("HVMAP_BENCH_QUICK"))
 """Whether only to see that everything runs: each contender has little to do, and nothing is kept."""

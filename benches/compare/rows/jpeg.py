@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from harness import CONTENDERS, ROOT, WORK, Comparison, Row, program, share
+from harness import CONTENDERS, RELEASE, ROOT, WORK, Comparison, Row, program, share
 from inputs import TILES, call, files, labelled, made
 
 ZUNE = "zune-jpeg in hvmap"
@@ -14,7 +14,7 @@ SAMPLE = share(1000)
 def contenders():
     files(1)
     sample = made(WORK / f"jpeg-{SAMPLE}", lambda folder: spread(folder))
-    example = ROOT / "target" / "release" / "examples" / "decode_speed"
+    example = RELEASE / "examples" / "decode_speed"
     pixels = WORK / "zune.rgb"
     script = CONTENDERS / "decode.py"
     model = ROOT / "data" / "models" / "demo.onnx"

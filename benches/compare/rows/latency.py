@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 
-from harness import CONTENDERS, QUICK, ROOT, Contender, Row, program, run
+from harness import CONTENDERS, QUICK, RELEASE, ROOT, Contender, Row, program, run
 from inputs import files, package
 
 PROTOCOLS = {
@@ -24,10 +24,9 @@ def contenders() -> list[Contender]:
     seconds = 1 if QUICK else 4
     out, _, _ = run([sys.executable, str(CONTENDERS / "payload.py")])
     sizes = json.loads(out.strip().splitlines()[-1])
-    release = ROOT / "target" / "release"
-    example = release / "examples" / "serving_speed"
+    example = RELEASE / "examples" / "serving_speed"
     # Beside the program, but not beside its examples.
-    library = {"ORT_DYLIB_PATH": str(next(release.glob("libonnxruntime.so*")))}
+    library = {"ORT_DYLIB_PATH": str(next(RELEASE.glob("libonnxruntime.so*")))}
 
     def latency(key: str, name: str) -> Contender:
         asked = program(

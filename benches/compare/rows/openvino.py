@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-from harness import CONTENDERS, HVMAP, Comparison, Row, program, share
+from harness import CONTENDERS, RELEASE, Comparison, Row, program, share
 from inputs import files, package
 from runs import xception, xception_by_openvino
 
 
 def missing() -> str | None:
-    folder = Path(HVMAP).parent / "openvino"
+    folder = RELEASE / "openvino"
     return None if folder.is_dir() else f"`make ort-openvino` has put nothing into {folder}"
 
 

@@ -32,7 +32,7 @@ pub struct ScanArgs {
     #[arg(long, value_enum, default_value_t = ScanName::Everything)]
     pub scan: ScanName,
 
-    /// A guided scan ends when no tile is expected to lead to this many towers [default: 0.007]
+    /// A guided scan ends when no tile is expected to lead to this many towers [default: 0.003]
     ///
     /// Half of it looks at some more tiles for some more towers. See docs/GUIDED-SCAN.md.
     #[arg(long, value_name = "TOWERS", value_parser = fraction)]

@@ -4,7 +4,7 @@ use super::{
     Entry, Follow,
     track::{Kind, Track},
 };
-use crate::tiles::{TileMask, UNIT_TILES_MAX, VisitReason};
+use crate::tiles::{BLOCK_SIDE, TileMask, UNIT_TILES_MAX, VisitReason};
 
 /// A unit takes the tiles of a block that are worth at least this share of its best.
 const SHARE_OF_BEST: f32 = 0.7;
@@ -58,7 +58,9 @@ impl Follow<'_> {
                 return None;
             }
             let found = self.tracks[track as usize].as_ref()?;
-            let (kind, block) = (found.kind, found.cells[cell].block);
+            let kind = found.kind;
+            let (x, y) = found.cells[cell].tile();
+            let block = self.grid.block_of(x, y)?;
             let mask = self.wishes(block, reason_of(kind), SHARE_OF_BEST * worth, tiles_max);
             self.ask(block, &mask);
             return Some((block, mask, reason_of(kind)));
@@ -141,6 +143,9 @@ impl Follow<'_> {
     ) -> TileMask {
         let mut numbers = std::mem::take(&mut self.grid.blocks[block as usize].tracks);
         numbers.retain(|&number| self.tracks[number as usize].is_some());
+        let corner = self.grid.tile(block, 0);
+        let (left, top) = (i64::from(corner.x), i64::from(corner.y));
+        let side = i64::from(BLOCK_SIDE);
         let mut wishes: Vec<(f32, u16)> = Vec::new();
         for &number in &numbers {
             let Some(track) = self.tracks[number as usize].as_deref() else {
@@ -149,12 +154,14 @@ impl Follow<'_> {
             if track.out > 0 || reason_of(track.kind) != reason {
                 continue;
             }
-            let (real, gain) = (self.real(track), self.gain(track));
+            let predictor = self.predictor(track);
             for cell in &track.cells {
-                if cell.open && cell.block == block {
-                    let worth = gain * self.predicted(track, cell, real);
+                let (x, y) = cell.tile();
+                let inside = (left..left + side).contains(&x) && (top..top + side).contains(&y);
+                if cell.open && inside {
+                    let worth = predictor.worth(cell);
                     if worth >= worth_min {
-                        wishes.push((worth, super::grid::index_of(cell.x, cell.y)));
+                        wishes.push((worth, super::grid::index_of(x, y)));
                     }
                 }
             }
@@ -178,10 +185,7 @@ impl Follow<'_> {
             self.grid.blocks[block as usize].asked.insert(index);
             let tile = self.grid.tile(block, index);
             let (x, y) = (i64::from(tile.x), i64::from(tile.y));
-            let Some(claims) = self.claims.get(&(x, y)) else {
-                continue;
-            };
-            for &number in claims {
+            for &number in self.claims.of(x, y) {
                 if let Some(track) = self.tracks[number as usize].as_deref_mut()
                     && let Some(at) = track.cell_at(x, y)
                 {

@@ -2,7 +2,7 @@
 
 use super::{
     Follow,
-    lines::{LineModel, Mark, Tower},
+    lines::{LineModel, Mark, Start, Tower},
     random::Random,
     track::{Cell, Kind, LINES, Track},
 };
@@ -21,13 +21,18 @@ impl Follow<'_> {
     pub(super) fn draw_lines(&self, track: &mut Track, random: &mut Random) {
         let model = LineModel::at(track.y as u32, self.grid.zoom());
         let mut towers: Vec<Tower> = Vec::new();
-        let mut lines: Vec<(Tower, std::ops::Range<usize>, f32)> = Vec::with_capacity(DRAWN);
+        let mut lines: Vec<(Start, std::ops::Range<usize>, f32)> = Vec::with_capacity(DRAWN);
         for draw in 0..DRAWN {
-            let mut start = track.starts[draw % track.starts.len()];
+            if draw == LINES && lines.iter().all(|&(_, _, weight)| weight == 1.0) {
+                // Nothing is known that others might agree with better.
+                break;
+            }
+            let start = track.starts[draw % track.starts.len()];
+            let (mut tower, mut span) = (start.tower(), start.span());
             if draw >= track.starts.len() {
-                start.x = (start.x + 0.1 * random.normal()).clamp(0.0, 0.999);
-                start.y = (start.y + 0.1 * random.normal()).clamp(0.0, 0.999);
-                start.bearing += (2.0 * random.normal()).to_radians();
+                tower.x = (tower.x + 0.1 * random.normal()).clamp(0.0, 0.999);
+                tower.y = (tower.y + 0.1 * random.normal()).clamp(0.0, 0.999);
+                tower.bearing += (2.0 * random.normal()).to_radians();
             }
             let first = towers.len();
             match track.kind {
@@ -35,15 +40,19 @@ impl Follow<'_> {
                     let bent = (3.0 * random.normal()).to_radians();
                     // Some lines end here.
                     if random.uniform() < 0.9 {
-                        model.onward(start, THROUGH_REACH, random, &mut towers);
+                        model.onward(tower, span, THROUGH_REACH, random, &mut towers);
                     }
-                    let mut back = start.reversed();
+                    let mut back = tower.reversed();
                     back.bearing += bent;
-                    model.onward(back, THROUGH_REACH, random, &mut towers);
+                    model.onward(back, span, THROUGH_REACH, random, &mut towers);
                 }
-                Kind::Ahead => model.onward(start, AHEAD_REACH, random, &mut towers),
-                Kind::Far => model.beyond_gap(start, FAR_REACH, random, &mut towers),
-                Kind::Around => model.around(start, AROUND_REACH, random, &mut towers),
+                Kind::Ahead => model.onward(tower, span, AHEAD_REACH, random, &mut towers),
+                Kind::Far => model.beyond_gap(tower, span, FAR_REACH, random, &mut towers),
+                Kind::Around => {
+                    // Of another line, most likely.
+                    span = model.span(random);
+                    model.around(tower, span, AROUND_REACH, random, &mut towers);
+                }
                 Kind::Between | Kind::Beside | Kind::Seed => {}
             }
             let missed = towers[first..]
@@ -55,9 +64,10 @@ impl Follow<'_> {
                 })
                 .count();
             let weight = (1.0 - self.settings.recall).powi(missed as i32);
-            lines.push((start, first..towers.len(), weight));
+            lines.push((Start::new(tower, span), first..towers.len(), weight));
         }
         let sum: f32 = lines.iter().map(|(_, _, weight)| weight).sum();
+        let mean = sum / lines.len() as f32;
         let drawn = resample(lines.iter().map(|&(_, _, weight)| weight), random);
         let mut starts = Vec::with_capacity(LINES);
         track.towers.clear();
@@ -71,28 +81,30 @@ impl Follow<'_> {
             );
         }
         track.starts = starts;
+        track.towers.shrink_to_fit();
         // Their mean is the chance of the misses, if the line exists.
-        track.weights = vec![sum / DRAWN as f32 / LINES as f32; LINES];
+        track.weights = vec![mean / LINES as f32; LINES];
     }
 
     /// Sorts a track's towers into cells; those answered already change the weights. Returns the
     /// tiles with hits among them.
     pub(super) fn sort_into_cells(&self, track: &mut Track) -> Vec<(i64, i64)> {
-        let mut at: Vec<(i64, i64, usize)> = track
+        let mut at: Vec<(i8, i8, u8)> = track
             .towers
             .iter()
             .map(|mark| {
                 let (x, y) = mark.tile();
-                (track.y + y, track.x + x, mark.line())
+                (y, x, mark.line)
             })
             .collect();
         at.sort_unstable();
         let mut known = Vec::new();
         for group in at.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
             let (y, x, _) = group[0];
-            if (x, y) == (track.x, track.y) {
+            if (x, y) == (0, 0) {
                 continue;
             }
+            let (x, y) = (track.x + i64::from(x), track.y + i64::from(y));
             let lines = group
                 .iter()
                 .fold(0u128, |bits, &(_, _, line)| bits | 1 << line);
@@ -113,20 +125,17 @@ impl Follow<'_> {
                 track.meet(lines, self.likelier(rate));
                 known.push((x, y));
             }
-            track.cells.push(Cell {
-                x,
-                y,
-                block,
-                lines,
-                weight: 0.0,
-                open: !of.asked.contains(index),
-            });
+            track
+                .cells
+                .push(Cell::new(x, y, lines, !of.asked.contains(index)));
         }
         // Towers in tiles that were missed are of no more use.
         let (track_x, track_y) = (track.x, track.y);
         track.towers.retain(|mark| {
             let (x, y) = mark.tile();
-            !self.grid.was_miss(track_x + x, track_y + y)
+            !self
+                .grid
+                .was_miss(track_x + i64::from(x), track_y + i64::from(y))
         });
         track.towers.shrink_to_fit();
         track.cells.shrink_to_fit();

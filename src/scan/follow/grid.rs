@@ -1,6 +1,6 @@
 //! What is known of the area, tile by tile and block by block.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use super::place::{Answers, CELL_SHAPE, Place, RATE_SHAPE};
 use crate::tiles::{BLOCK_SIDE, BlockCoord, Cover, TileCoord, TileMask};
@@ -44,7 +44,7 @@ pub(super) struct Block {
 pub(super) struct Grid<'a> {
     cover: &'a Cover,
     pub(super) blocks: Vec<Block>,
-    index: HashMap<(u32, u32), u32>,
+    index: FxHashMap<(u32, u32), u32>,
     /// Answered tiles, and the false hits believed among them.
     tiles_answered: f32,
     false_hits: f32,
@@ -52,7 +52,7 @@ pub(super) struct Grid<'a> {
 
 impl<'a> Grid<'a> {
     pub(super) fn new(cover: &'a Cover, rate_prior: f32) -> Self {
-        let mut index = HashMap::new();
+        let mut index = FxHashMap::default();
         let blocks: Vec<Block> = cover
             .blocks()
             .enumerate()

@@ -18,7 +18,9 @@ const EXPLAINED: f32 = 0.05;
 struct Claim {
     track: u32,
     class: Class,
-    /// The chance of a hit, as it was predicted.
+    /// The chance of a hit before it was corrected by experience.
+    raw: f32,
+    /// The same, as it was predicted.
     expected: f32,
     /// The same if tracks were fully trusted there.
     expected_trusted: f32,
@@ -51,6 +53,9 @@ impl Follow<'_> {
         touched.sort_unstable();
         touched.dedup();
         for number in touched {
+            if let Some(track) = self.tracks[number as usize].as_deref_mut() {
+                track.settle();
+            }
             self.enqueue(number);
         }
     }
@@ -86,21 +91,21 @@ impl Follow<'_> {
                 Some(false) => track.reweigh(cell.lines, 1.0 - recall),
                 _ => {}
             }
-            track.settle();
         }
     }
 
     /// The tracks that claim a tile, and how much each of them expects a hit there.
     fn take_claims(&mut self, x: i64, y: i64) -> Vec<Claim> {
-        let numbers = self.claims.remove(&(x, y)).unwrap_or_default();
+        let numbers = self.claims.take(x, y);
         let claim = |number: u32| {
             let track = self.track(number)?;
             let cell = &track.cells[track.cell_at(x, y)?];
-            let real = self.real(track);
-            let expected = self.predicted(track, cell, real);
+            let predictor = self.predictor(track);
+            let expected = predictor.chance(cell);
             Some(Claim {
                 track: number,
-                class: Class::of(track, self.raw(track, cell, real)),
+                class: predictor.class,
+                raw: predictor.raw(cell),
                 expected,
                 expected_trusted: expected / self.trust(track),
             })
@@ -114,7 +119,7 @@ impl Follow<'_> {
         let all = most(|claim| claim.expected) + self.grid.rate(x, y, 0.0);
         for claim in claims {
             let seen = f32::from(hit) * claim.expected / all;
-            self.calibration.count(claim.class, seen);
+            self.calibration.count(claim.class, claim.raw, seen);
             if claim.class.kind == Kind::Beside
                 && let Some(block) = self.grid.block_of(x, y)
             {
@@ -215,16 +220,16 @@ impl Follow<'_> {
         let reach = dx * dx + dy * dy;
         let mut dropped = Vec::new();
         track.cells.retain(|cell| {
-            let (cx, cy) = (cell.x - track.x, cell.y - track.y);
-            let on_the_way =
-                (cell.x, cell.y) == (x, y) || cx * cx + cy * cy < reach && cx * dx + cy * dy > 0;
+            let tile = cell.tile();
+            let (cx, cy) = (tile.0 - track.x, tile.1 - track.y);
+            let on_the_way = tile == (x, y) || cx * cx + cy * cy < reach && cx * dx + cy * dy > 0;
             if !on_the_way {
-                dropped.push((cell.x, cell.y, cell.open));
+                dropped.push((tile, cell.open));
             }
             on_the_way
         });
-        for &(x, y, open) in &dropped {
-            if self.unclaim(number, x, y)
+        for &((x, y), open) in &dropped {
+            if self.claims.remove(x, y, number)
                 && !open
                 && let Some(track) = self.tracks[number as usize].as_deref_mut()
             {

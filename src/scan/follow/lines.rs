@@ -1,10 +1,14 @@
 //! How power lines run: spans, bends, gaps, as distributions to draw from.
 //!
-//! Spans and bends follow what is mapped in OpenStreetMap (Pakistan, 98,326 towers: spans of median
-//! 300 m, 1st percentile 107 m, 99th 727 m; four bends in five below 2°, 95 % below 27°) with wider
-//! tails, since other countries build otherwise.
+//! They follow what is mapped in OpenStreetMap (Pakistan, 98,326 towers): spans of median 300 m,
+//! 1st percentile 107 m, 99th 727 m; three in five within 10 % of the median of the five spans
+//! before them, five in six within 30 %; four bends in five below 2°, 95 % below 27°. Tails are
+//! wider here, since other countries build otherwise.
 
-use std::f32::consts::{PI, TAU};
+use std::{
+    f32::consts::{PI, TAU},
+    sync::LazyLock,
+};
 
 use super::random::Random;
 use crate::tiles::mercator;
@@ -32,55 +36,150 @@ impl Tower {
         }
     }
 
-    fn onward(self, span: f32, bearing: f32) -> Self {
+    fn onward(self, distance: f32, bearing: f32) -> Self {
         Self {
-            x: self.x + span * bearing.cos(),
-            y: self.y + span * bearing.sin(),
+            x: self.x + distance * bearing.cos(),
+            y: self.y + distance * bearing.sin(),
             bearing,
         }
     }
 }
 
-/// A tower of a drawn line, in half the bytes: a scan holds millions of them.
+/// Where a drawn line starts, packed, since a scan holds millions.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mark {
-    line: u8,
-    /// In 256ths of a tile.
-    x: i16,
-    y: i16,
-    /// In 32,768ths of half a turn.
-    bearing: i16,
+pub(super) struct Start {
+    /// Of its first tower in the track's own tile, in 256ths of a tile.
+    x: u8,
+    y: u8,
+    bearing: Bearing,
+    /// The span that the line is built with, in 4,096ths of a tile.
+    span: u16,
 }
 
-impl Mark {
-    /// The tower of a line, at most 127 tiles away.
-    pub(super) fn new(line: usize, tower: Tower) -> Self {
-        let turn = tower.bearing.sin().atan2(tower.bearing.cos()) / PI;
+impl Start {
+    /// At a tower, which is moved into the track's own tile, of a line with a span in tiles.
+    pub(super) fn new(tower: Tower, span: f32) -> Self {
         Self {
-            line: line as u8,
-            x: (tower.x * 256.0).floor() as i16,
-            y: (tower.y * 256.0).floor() as i16,
-            bearing: (turn * 32_767.0) as i16,
+            x: (tower.x * 256.0) as u8,
+            y: (tower.y * 256.0) as u8,
+            bearing: Bearing::new(tower.bearing),
+            span: (span * 4_096.0) as u16,
         }
-    }
-
-    pub(super) fn line(self) -> usize {
-        usize::from(self.line)
-    }
-
-    /// The tile it stands in, eastward and southward from that of its track.
-    pub(super) fn tile(self) -> (i64, i64) {
-        (i64::from(self.x >> 8), i64::from(self.y >> 8))
     }
 
     pub(super) fn tower(self) -> Tower {
         Tower {
             x: (f32::from(self.x) + 0.5) / 256.0,
             y: (f32::from(self.y) + 0.5) / 256.0,
-            bearing: f32::from(self.bearing) / 32_767.0 * PI,
+            bearing: self.bearing.radians(),
+        }
+    }
+
+    pub(super) fn span(self) -> f32 {
+        f32::from(self.span) / 4_096.0
+    }
+}
+
+/// A direction in 32,768ths of half a turn.
+#[derive(Clone, Copy, Debug)]
+struct Bearing(i16);
+
+impl Bearing {
+    fn new(radians: f32) -> Self {
+        // Wraps around like a turn.
+        Self((radians / PI * 32_768.0) as i32 as i16)
+    }
+
+    fn radians(self) -> f32 {
+        f32::from(self.0) / 32_768.0 * PI
+    }
+}
+
+/// A tower of a drawn line, packed as well.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    /// The number of its line.
+    pub(super) line: u8,
+    /// In 256ths of a tile.
+    x: i16,
+    y: i16,
+    bearing: Bearing,
+}
+
+impl Mark {
+    /// The tower of a line, at most 127 tiles away.
+    pub(super) fn new(line: usize, tower: Tower) -> Self {
+        // Made positive, since a conversion rounds towards 0.
+        let packed = |at: f32| (((at + 128.0) * 256.0) as i32 - 128 * 256) as i16;
+        Self {
+            line: line as u8,
+            x: packed(tower.x),
+            y: packed(tower.y),
+            bearing: Bearing::new(tower.bearing),
+        }
+    }
+
+    /// The tile it stands in, eastward and southward from that of its track.
+    pub(super) fn tile(self) -> (i8, i8) {
+        ((self.x >> 8) as i8, (self.y >> 8) as i8)
+    }
+
+    pub(super) fn tower(self) -> Tower {
+        Tower {
+            x: (f32::from(self.x) + 0.5) / 256.0,
+            y: (f32::from(self.y) + 0.5) / 256.0,
+            bearing: self.bearing.radians(),
         }
     }
 }
+
+/// Values drawn once from a distribution, among which lines pick theirs: that takes a tenth of the
+/// time of drawing each anew.
+struct Shapes {
+    /// Spans that lines are built with, in metres.
+    spans_m: Vec<f32>,
+    /// A span of a line as a share of that.
+    stretches: Vec<f32>,
+    /// Changes of direction at a tower: in radians, and their cosine and sine.
+    bends: Vec<(f32, f32, f32)>,
+}
+
+static SHAPES: LazyLock<Shapes> = LazyLock::new(|| {
+    /// So many that a pick takes 12 bits.
+    const VALUES: usize = 1 << 12;
+    let mut random = Random::at(0, 0, 0, 0);
+    let mut drawn = |mixture: &[(f32, f32, f32)]| -> Vec<(f32, f32)> {
+        let draw = |_| {
+            let mut which = random.uniform();
+            let of = mixture.iter().find(|&&(share, _, _)| {
+                which -= share;
+                which < 0.0
+            });
+            let &(_, middle, deviation) = of.unwrap_or(&mixture[0]);
+            (middle, deviation * random.normal())
+        };
+        (0..VALUES).map(draw).collect()
+    };
+    let spread = |(middle, deviation): (f32, f32)| middle * deviation.exp();
+    // Share, median and deviation of the logarithm.
+    let spans_m = drawn(&[
+        (0.80, 300.0, 0.24),
+        (0.16, 220.0, 0.55),
+        (0.04, 600.0, 0.45),
+    ]);
+    let stretches = drawn(&[(0.60, 1.0, 0.08), (0.28, 1.0, 0.25), (0.12, 1.0, 0.6)]);
+    // Share, mean and deviation in degrees.
+    let bends = drawn(&[(0.78, 0.0, 1.2), (0.15, 0.0, 8.0), (0.07, 0.0, 35.0)]);
+    Shapes {
+        spans_m: spans_m.into_iter().map(spread).collect(),
+        stretches: stretches.into_iter().map(spread).collect(),
+        bends: bends
+            .into_iter()
+            .map(|(_, by)| by.to_radians())
+            .map(|by| (by, by.cos(), by.sin()))
+            .collect(),
+    }
+});
 
 /// Draws lines at one latitude.
 pub(super) struct LineModel {
@@ -97,55 +196,45 @@ impl LineModel {
         }
     }
 
-    /// Distance from one tower to the next, in tiles.
-    fn span(&self, random: &mut Random) -> f32 {
-        let which = random.uniform();
-        let (median_m, deviation) = if which < 0.80 {
-            (300.0, 0.24)
-        } else if which < 0.96 {
-            (220.0, 0.55)
-        } else {
-            (600.0, 0.45)
-        };
-        median_m * (deviation * random.normal()).exp() * self.tiles_per_m
+    /// The span that a line is built with, in tiles.
+    pub(super) fn span(&self, random: &mut Random) -> f32 {
+        random.pick(&SHAPES.spans_m) * self.tiles_per_m
     }
 
-    /// Change of direction at a tower.
-    fn bend(random: &mut Random) -> f32 {
-        let which = random.uniform();
-        let deviation = if which < 0.78 {
-            1.2
-        } else if which < 0.93 {
-            8.0
-        } else {
-            35.0
-        };
-        (deviation * random.normal()).to_radians()
-    }
-
-    /// The towers of a line after `from`, up to `reach` tiles away from it.
+    /// The towers of a line after one, up to `reach` tiles away from it.
     pub(super) fn onward(
         &self,
         from: Tower,
+        span: f32,
         reach: f32,
         random: &mut Random,
         towers: &mut Vec<Tower>,
     ) {
+        let shapes = &*SHAPES;
         let mut at = from;
+        let (mut east, mut south) = (from.bearing.cos(), from.bearing.sin());
         while random.uniform() >= END {
-            let bearing = at.bearing + Self::bend(random);
-            at = at.onward(self.span(random), bearing);
-            if (at.x - from.x).hypot(at.y - from.y) > reach {
+            let (bend, cos, sin) = random.pick(&shapes.bends);
+            (east, south) = (east * cos - south * sin, east * sin + south * cos);
+            let distance = span * random.pick(&shapes.stretches);
+            at = Tower {
+                x: at.x + distance * east,
+                y: at.y + distance * south,
+                bearing: at.bearing + bend,
+            };
+            let (dx, dy) = (at.x - from.x, at.y - from.y);
+            if dx * dx + dy * dy > reach * reach {
                 return;
             }
             towers.push(at);
         }
     }
 
-    /// The towers of a line that has a hole after `from`, up to `reach` tiles away.
+    /// The towers of a line that has a hole after one, up to `reach` tiles away.
     pub(super) fn beyond_gap(
         &self,
         from: Tower,
+        span: f32,
         reach: f32,
         random: &mut Random,
         towers: &mut Vec<Tower>,
@@ -153,28 +242,29 @@ impl LineModel {
         let (shortest, longest) = GAP_TILES;
         let gap = shortest * (longest / shortest).powf(random.uniform());
         // The line may bend inside the hole: half of that shows in the direction of its far side.
-        let turn = 2.0 * Self::bend(random);
+        let turn = 2.0 * random.pick(&SHAPES.bends).0;
         let far = from.onward(gap, from.bearing + 0.5 * turn);
         let far = Tower {
             bearing: from.bearing + turn,
             ..far
         };
         towers.push(far);
-        self.onward(far, reach - gap, random, towers);
+        self.onward(far, span, reach - gap, random, towers);
     }
 
-    /// The towers of a line that passes within `reach` tiles of `end`, or leaves from it in any
+    /// The towers of a line that passes within `reach` tiles of an end, or leaves from it in any
     /// direction.
     pub(super) fn around(
         &self,
         end: Tower,
+        span: f32,
         reach: f32,
         random: &mut Random,
         towers: &mut Vec<Tower>,
     ) {
         let bearing = random.between(0.0, TAU);
         if random.uniform() < 0.5 {
-            self.onward(Tower { bearing, ..end }, reach, random, towers);
+            self.onward(Tower { bearing, ..end }, span, reach, random, towers);
             return;
         }
         let distance = reach * random.uniform().sqrt();
@@ -182,8 +272,8 @@ impl LineModel {
         let passing = Tower { bearing, ..passing };
         towers.push(passing);
         let begin = towers.len();
-        self.onward(passing, reach, random, towers);
-        self.onward(passing.reversed(), reach, random, towers);
+        self.onward(passing, span, reach, random, towers);
+        self.onward(passing.reversed(), span, reach, random, towers);
         let mut kept = begin;
         for at in begin..towers.len() {
             let tower = towers[at];

@@ -5,9 +5,9 @@
 //!
 //! Every hit starts *tracks*: drawn lines that say where the next tower may stand (`track`,
 //! `lines`). All tracks compete in one queue, ordered by the towers that a tile is expected to
-//! lead to, as search theory has it for a target that does not move (Koopman 1980, *Search and
-//! Screening*; Stone 1975, *Theory of Optimal Search*), each prediction corrected by how often its
-//! like came true (`calibration`). Where hits do not line up, the rate of false positives is
+//! lead to (`predict`), as search theory has it for a target that does not move (Koopman 1980,
+//! *Search and Screening*; Stone 1975, *Theory of Optimal Search*), each prediction corrected by how
+//! often its like came true (`calibration`). Where hits do not line up, the rate of false positives is
 //! estimated as higher, and tracks there are believed less (`place`). The
 //! `net` is laid where the queue has little left. The scan ends when no tile is worth
 //! [`FollowSettings::stop`] towers.
@@ -21,6 +21,7 @@ mod learn;
 mod lines;
 mod net;
 mod place;
+mod predict;
 mod random;
 mod settings;
 mod spawn;
@@ -30,16 +31,13 @@ mod track;
 
 use std::{
     cmp::Ordering,
-    collections::{BinaryHeap, HashMap, VecDeque},
+    collections::{BinaryHeap, VecDeque},
 };
 
+use rustc_hash::FxHashMap;
+
 pub use self::settings::FollowSettings;
-use self::{
-    calibration::{Calibration, Class},
-    grid::Grid,
-    net::Net,
-    track::{Cell, Kind, Track},
-};
+use self::{calibration::Calibration, claims::Claims, grid::Grid, net::Net, track::Track};
 use super::{Next, Scan};
 use crate::tiles::{BlockOutcome, Cover, TileCoord, WorkUnit};
 
@@ -52,9 +50,9 @@ pub struct Follow<'a> {
     /// By number, which is never used again.
     tracks: Vec<Option<Box<Track>>>,
     /// The tracks that wish for a tile or wait for its answer.
-    claims: HashMap<(i64, i64), Vec<u32>>,
+    claims: Claims,
     queue: BinaryHeap<Entry>,
-    hits: HashMap<(i64, i64), Hit>,
+    hits: FxHashMap<(i64, i64), Hit>,
     /// Tiles of the net that were answered, and hits of lines among them.
     net_tiles: f32,
     net_linked: f32,
@@ -121,9 +119,9 @@ impl<'a> Follow<'a> {
             net,
             calibration: Calibration::new(),
             tracks: Vec::new(),
-            claims: HashMap::new(),
+            claims: Claims::default(),
             queue: BinaryHeap::new(),
-            hits: HashMap::new(),
+            hits: FxHashMap::default(),
             net_tiles: 0.0,
             net_linked: 0.0,
             pending: VecDeque::new(),
@@ -157,89 +155,6 @@ impl<'a> Follow<'a> {
     pub fn remember(&mut self, outcome: &BlockOutcome) {
         self.tiles_asked += outcome.tiles.len() as u64;
         self.take_in(outcome);
-    }
-
-    /// Chance that a track's line exists and is still to be found.
-    fn real(&self, track: &Track) -> f32 {
-        let own = match track.kind {
-            Kind::Through => self
-                .hits
-                .get(&(track.x, track.y))
-                .map_or(0.0, |hit| hit.false_share),
-            _ => 0.0,
-        };
-        let odds = track.evidence * track.total / self.grid.rate(track.x, track.y, own);
-        track.share * self.trust(track) * odds / (1.0 + odds)
-    }
-
-    /// How often what such a track predicts where it begins is there.
-    fn trust(&self, track: &Track) -> f32 {
-        if track.kind.is_of_tiles() {
-            1.0
-        } else {
-            self.grid.trust(track.x, track.y)
-        }
-    }
-
-    /// The chance that a cell of a track is a hit because of it, given how real the track is.
-    fn predicted(&self, track: &Track, cell: &Cell, real: f32) -> f32 {
-        let raw = self.raw(track, cell, real);
-        (raw * self.calibration.factor(Class::of(track, raw))).min(0.98)
-    }
-
-    /// That chance before it is corrected by experience.
-    fn raw(&self, track: &Track, cell: &Cell, real: f32) -> f32 {
-        let chance = match track.kind {
-            Kind::Beside => self.beside_rate(cell.block) / self.settings.recall,
-            _ => track.chance(cell),
-        };
-        real * chance * self.settings.recall
-    }
-
-    /// Towers that a hit of a track leads to beside itself.
-    fn gain(&self, track: &Track) -> f32 {
-        let young = match track.hits {
-            0..=2 => 3.0,
-            3 => 1.5,
-            _ => 1.0,
-        };
-        match track.kind {
-            Kind::Through => 6.0,
-            Kind::Ahead => young,
-            Kind::Between => 1.0,
-            Kind::Far => 3.0,
-            Kind::Around => 15.0,
-            Kind::Beside => 1.0,
-            Kind::Seed => 3.0,
-        }
-    }
-
-    /// The worth of the best open cell of a track, and its position.
-    fn best_cell(&self, track: &Track) -> Option<(f32, usize)> {
-        let real = self.real(track);
-        let gain = self.gain(track);
-        let mut best: Option<(f32, usize)> = None;
-        for (at, cell) in track.cells.iter().enumerate() {
-            if cell.open {
-                let worth = gain * self.predicted(track, cell, real);
-                if best.is_none_or(|(most, _)| worth > most) {
-                    best = Some((worth, at));
-                }
-            }
-        }
-        best
-    }
-
-    /// Chance that a tile beside a hit of a line is a hit too.
-    fn beside_rate(&self, block: u32) -> f32 {
-        const PRIOR_TILES: f32 = 100.0;
-        const PRIOR_RATE: f32 = 0.02;
-        let (mut tiles, mut hits) = (PRIOR_TILES, PRIOR_TILES * PRIOR_RATE);
-        for block in self.grid.around(block, 1) {
-            tiles += block.beside_tiles;
-            hits += block.beside_hits;
-        }
-        hits / tiles
     }
 }
 

@@ -32,6 +32,12 @@ impl Random {
         from + (to - from) * self.uniform()
     }
 
+    /// One of as many values as a power of two.
+    pub(super) fn pick<T: Copy>(&mut self, values: &[T]) -> T {
+        debug_assert!(values.len().is_power_of_two());
+        values[(self.next() >> 40) as usize & (values.len() - 1)]
+    }
+
     /// A normally distributed number of mean 0 and deviation 1, by Box and Muller's formula.
     pub(super) fn normal(&mut self) -> f32 {
         let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();

@@ -5,7 +5,7 @@ use std::f32::consts::TAU;
 use super::{
     Follow,
     draw::resample,
-    lines::Tower,
+    lines::{LineModel, Start, Tower},
     random::Random,
     track::{Cell, Kind, LINES, Track},
 };
@@ -21,6 +21,9 @@ const KNOWN: f32 = 0.05;
 const PASSES_HIT: f32 = 0.01;
 /// A line that may have been lost with less than this chance is not looked for.
 const LOST_MIN: f32 = 0.5;
+/// How much the span that a line is believed to have is varied at each hit, so that hits can tell
+/// more of it; the deviation of its logarithm.
+const SPAN_WOBBLE: f32 = 0.05;
 /// Sectors of direction, all around.
 const SECTORS: u32 = 24;
 
@@ -33,7 +36,7 @@ struct Begin {
     level: u8,
     evidence: f32,
     share: f32,
-    starts: Vec<Tower>,
+    starts: Vec<Start>,
 }
 
 impl Follow<'_> {
@@ -46,7 +49,7 @@ impl Follow<'_> {
         let Some(cell) = track.cell_at(x, y).map(|at| track.cells[at].clone()) else {
             return;
         };
-        let arrivals: Vec<(Tower, Tower, f32)> = track.arrivals(&cell).collect();
+        let arrivals: Vec<(Start, Tower, f32)> = track.arrivals(&cell).collect();
         if arrivals.is_empty() {
             return;
         }
@@ -66,35 +69,31 @@ impl Follow<'_> {
         let mut ahead = Vec::with_capacity(LINES);
         let mut behind = Vec::with_capacity(LINES);
         for (start, tower, _) in drawn.into_iter().map(|at| arrivals[at]) {
-            let (start, tower) = if kind != Kind::Around && random.uniform() < fresh {
-                let start = Tower {
-                    x: random.uniform(),
-                    y: random.uniform(),
-                    ..start
-                };
-                let (to_x, to_y) = (dx + random.uniform(), dy + random.uniform());
-                let bearing = (to_y - start.y).atan2(to_x - start.x);
-                let tower = Tower {
-                    x: to_x,
-                    y: to_y,
-                    bearing,
-                };
-                (start, tower)
-            } else {
-                (start, tower)
-            };
+            let (mut begin, mut tower) = (start.tower(), tower);
+            if kind != Kind::Around && random.uniform() < fresh {
+                (begin.x, begin.y) = (random.uniform(), random.uniform());
+                (tower.x, tower.y) = (dx + random.uniform(), dy + random.uniform());
+                tower.bearing = (tower.y - begin.y).atan2(tower.x - begin.x);
+            }
             let wobble = (1.5 * random.normal()).to_radians();
-            ahead.push(Tower {
-                x: (tower.x - dx + 0.15 * random.normal()).clamp(0.0, 0.999),
-                y: (tower.y - dy + 0.15 * random.normal()).clamp(0.0, 0.999),
-                bearing: tower.bearing + wobble,
-            });
-            let back = (start.y - tower.y).atan2(start.x - tower.x);
-            behind.push(Tower {
-                x: start.x.clamp(0.0, 0.999),
-                y: start.y.clamp(0.0, 0.999),
-                bearing: back + wobble,
-            });
+            let span = start.span() * (SPAN_WOBBLE * random.normal()).exp();
+            ahead.push(Start::new(
+                Tower {
+                    x: (tower.x - dx + 0.15 * random.normal()).clamp(0.0, 0.999),
+                    y: (tower.y - dy + 0.15 * random.normal()).clamp(0.0, 0.999),
+                    bearing: tower.bearing + wobble,
+                },
+                span,
+            ));
+            let back = (begin.y - tower.y).atan2(begin.x - tower.x);
+            behind.push(Start::new(
+                Tower {
+                    x: begin.x.clamp(0.0, 0.999),
+                    y: begin.y.clamp(0.0, 0.999),
+                    bearing: back + wobble,
+                },
+                span,
+            ));
         }
         let bearing = mean_bearing(&ahead);
         if explained > 0.5 {
@@ -163,6 +162,7 @@ impl Follow<'_> {
         parallel: Option<f32>,
     ) {
         let mut random = Random::at(self.settings.seed, x, y, 1 << 40);
+        let model = LineModel::at(y as u32, self.grid.zoom());
         let starts = (0..LINES)
             .map(|line| {
                 // Evenly spread, since chance would leave holes.
@@ -173,11 +173,12 @@ impl Follow<'_> {
                     }
                     _ => even,
                 };
-                Tower {
+                let tower = Tower {
                     x: random.uniform(),
                     y: random.uniform(),
                     bearing,
-                }
+                };
+                Start::new(tower, model.span(&mut random))
             })
             .collect();
         self.begin(Begin {
@@ -195,7 +196,7 @@ impl Follow<'_> {
     /// Looks at the tiles beside a hit.
     pub(super) fn look_beside(&mut self, x: i64, y: i64, real: f32, level: u8) {
         let mut cells = self.unasked_around(x, y);
-        cells.retain(|cell| (cell.x, cell.y) != (x, y));
+        cells.retain(|cell| cell.tile() != (x, y));
         // Real with the chance of the hit, whatever the rate.
         let track = Track::of_tiles(Kind::Beside, (x, y), level, real, vec![1.0], cells);
         self.insert_if_open(track);
@@ -209,7 +210,7 @@ impl Follow<'_> {
         let mut weights = Vec::with_capacity(cells.len());
         for cell in &mut cells {
             cell.lines = 1 << weights.len();
-            weights.push(if (cell.x, cell.y) == (x, y) {
+            weights.push(if cell.tile() == (x, y) {
                 CHANCES.0
             } else {
                 CHANCES.1
@@ -233,14 +234,8 @@ impl Follow<'_> {
         let block = self.grid.block_of(x, y)?;
         let of = &self.grid.blocks[block as usize];
         let index = super::grid::index_of(x, y);
-        (of.area.contains(index) && !of.asked.contains(index)).then_some(Cell {
-            x,
-            y,
-            block,
-            lines: 0,
-            weight: 0.0,
-            open: true,
-        })
+        let open = of.area.contains(index) && !of.asked.contains(index);
+        open.then(|| Cell::new(x, y, 0, true))
     }
 
     /// What comes after a track that has little left: a line is looked for behind a hole, then
@@ -283,7 +278,10 @@ impl Follow<'_> {
             evidence: begin.evidence,
             share: begin.share,
             weights: Vec::new(),
-            begun_with: begin.starts.clone(),
+            begun_with: match begin.kind {
+                Kind::Ahead | Kind::Through => begin.starts.clone(),
+                _ => Vec::new(),
+            },
             starts: begin.starts,
             cells: Vec::new(),
             met: 0,
@@ -335,11 +333,10 @@ impl Follow<'_> {
         let Some(at) = track.cell_at(x, y) else {
             return;
         };
-        let expected = self.predicted(track, &track.cells[at], self.real(track));
+        let expected = self.predictor(track).chance(&track.cells[at]);
         let rate = self.grid.rate(x, y, 0.0);
         let explained = expected / (expected + rate);
-        let bearing = (track.cells[at].y - track.y) as f32;
-        let bearing = bearing.atan2((track.cells[at].x - track.x) as f32);
+        let bearing = ((y - track.y) as f32).atan2((x - track.x) as f32);
         let sector = sector_of(bearing);
         let passed = self.hits.get(&(x, y)).is_some_and(|hit| {
             (hit.followed >> sector | hit.followed >> ((sector + SECTORS / 2) % SECTORS)) & 1 == 1
@@ -364,15 +361,17 @@ fn begin_copy(begin: &Begin) -> Begin {
     }
 }
 
-fn behind_of(starts: &[Tower]) -> Vec<Tower> {
-    starts.iter().map(|start| start.reversed()).collect()
+fn behind_of(starts: &[Start]) -> Vec<Start> {
+    let reversed = |start: &Start| Start::new(start.tower().reversed(), start.span());
+    starts.iter().map(reversed).collect()
 }
 
-fn mean_bearing(towers: &[Tower]) -> f32 {
+fn mean_bearing(starts: &[Start]) -> f32 {
     let (mut x, mut y) = (0.0, 0.0);
-    for tower in towers {
-        x += tower.bearing.cos();
-        y += tower.bearing.sin();
+    for start in starts {
+        let bearing = start.tower().bearing;
+        x += bearing.cos();
+        y += bearing.sin();
     }
     y.atan2(x)
 }

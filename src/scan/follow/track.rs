@@ -7,7 +7,7 @@
 //! (Mušicki, Evans and Stankovic 1994, doi:10.1109/9.293185).
 
 use super::{
-    lines::{Mark, Tower},
+    lines::{Mark, Start, Tower},
     spawn::EVIDENCE_MAX,
 };
 
@@ -45,15 +45,32 @@ impl Kind {
 /// A tile in which a track expects towers.
 #[derive(Clone, Debug)]
 pub(super) struct Cell {
-    pub(super) x: i64,
-    pub(super) y: i64,
-    pub(super) block: u32,
-    /// The lines with a tower here, one bit each.
-    pub(super) lines: u128,
-    /// Weight of those lines.
+    x: i32,
+    y: i32,
+    /// Weight of its lines.
     pub(super) weight: f32,
     /// Not asked for yet.
     pub(super) open: bool,
+    /// The lines with a tower here, one bit each.
+    pub(super) lines: u128,
+}
+
+impl Cell {
+    /// A cell whose weight is still to be summed.
+    pub(super) fn new(x: i64, y: i64, lines: u128, open: bool) -> Self {
+        Self {
+            x: x as i32,
+            y: y as i32,
+            weight: 0.0,
+            open,
+            lines,
+        }
+    }
+
+    /// Column and row of the tile.
+    pub(super) fn tile(&self) -> (i64, i64) {
+        (i64::from(self.x), i64::from(self.y))
+    }
 }
 
 /// See the module.
@@ -72,9 +89,9 @@ pub(super) struct Track {
     /// Chance that it is still to be found, if it exists.
     pub(super) share: f32,
     /// What the starts were drawn from.
-    pub(super) begun_with: Vec<Tower>,
+    pub(super) begun_with: Vec<Start>,
     /// The start of each line; towers are in the same coordinates, tiles from this one's corner.
-    pub(super) starts: Vec<Tower>,
+    pub(super) starts: Vec<Start>,
     pub(super) towers: Vec<Mark>,
     pub(super) weights: Vec<f32>,
     /// Sum of the weights: the chance of the answers so far, if the line exists.
@@ -125,15 +142,10 @@ impl Track {
         }
     }
 
-    /// Chance that a tile holds a tower, if the line exists and is not found yet.
-    pub(super) fn chance(&self, cell: &Cell) -> f32 {
-        cell.weight / self.total.max(f32::MIN_POSITIVE)
-    }
-
     pub(super) fn cell_at(&self, x: i64, y: i64) -> Option<usize> {
         self.cells
             .iter()
-            .position(|cell| cell.x == x && cell.y == y)
+            .position(|cell| (cell.x, cell.y) == (x as i32, y as i32))
     }
 
     /// Multiplies the weights of the lines in `bits`.
@@ -165,13 +177,14 @@ impl Track {
     }
 
     /// The lines that arrive in a tile, each with its start, its tower there and its weight.
-    pub(super) fn arrivals(&self, cell: &Cell) -> impl Iterator<Item = (Tower, Tower, f32)> + '_ {
-        let tile = (cell.x - self.x, cell.y - self.y);
+    pub(super) fn arrivals(&self, cell: &Cell) -> impl Iterator<Item = (Start, Tower, f32)> + '_ {
+        let (x, y) = cell.tile();
+        let tile = ((x - self.x) as i8, (y - self.y) as i8);
         self.towers
             .iter()
             .filter(move |mark| mark.tile() == tile)
             .map(|mark| {
-                let line = mark.line();
+                let line = usize::from(mark.line);
                 (self.starts[line], mark.tower(), self.weights[line])
             })
     }

@@ -40,7 +40,7 @@ impl Follow<'_> {
             let best = self.best_track();
             let worth = best.map_or(0.0, |(worth, _, _)| worth);
             if worth < BEFORE_NET
-                && let Some((net_worth, _)) = self.net.next(&self.grid)
+                && let Some((net_worth, _)) = self.net.next(&self.grid, worth < self.settings.stop)
                 && net_worth > worth
                 && net_worth >= self.settings.stop
             {

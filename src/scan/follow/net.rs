@@ -20,6 +20,10 @@ const YIELD_NARROW: f32 = 1.0;
 const YIELD_PRIOR: f32 = 15.0;
 /// Pieces laid before their worth is estimated again.
 const PIECES: usize = 64;
+/// Their worth is estimated again, too, when the hits of lines have become more by this share of
+/// them and this number: the first estimate is made before the net's first answers have come.
+const OUTDATED: f32 = 0.05;
+const OUTDATED_HITS: f32 = 10.0;
 
 pub(super) struct Net {
     widest: u32,
@@ -30,6 +34,8 @@ pub(super) struct Net {
     /// Blocks by the worth of their next level, the best last, and when that was estimated.
     best: Vec<(f32, u32)>,
     laid: usize,
+    /// Hits of lines that were known then.
+    estimated_by: f32,
     /// For each level: hits that lines found by it have, and those expected for a yield of 1.
     pub(super) found: [f32; LEVELS + 1],
     pub(super) expected: [f32; LEVELS + 1],
@@ -49,6 +55,7 @@ impl Net {
             base: Vec::new(),
             best: Vec::new(),
             laid: PIECES,
+            estimated_by: 0.0,
             found: [0.0; LEVELS + 1],
             expected: [0.0; LEVELS + 1],
         };
@@ -116,18 +123,28 @@ impl Net {
     }
 
     /// The next piece and its worth in towers a tile: of the widest net while there is some.
-    pub(super) fn next(&mut self, grid: &Grid<'_>) -> Option<(f32, u32)> {
+    ///
+    /// `last` says that nothing else is worth a visit any more: then no old estimate may decide.
+    pub(super) fn next(&mut self, grid: &Grid<'_>, last: bool) -> Option<(f32, u32)> {
         if let Some(&block) = self.base.last() {
             return Some((f32::INFINITY, block));
         }
-        if self.laid >= PIECES || self.best.is_empty() {
+        let learnt = self.hits() - self.estimated_by;
+        let outdated = learnt > OUTDATED * self.estimated_by + OUTDATED_HITS;
+        if self.laid >= PIECES || self.best.is_empty() || outdated || (last && learnt > 0.0) {
             self.estimate(grid);
         }
         self.best.last().copied()
     }
 
+    /// Hits of lines, all levels together.
+    fn hits(&self) -> f32 {
+        self.found.iter().sum()
+    }
+
     fn estimate(&mut self, grid: &Grid<'_>) {
         self.laid = 0;
+        self.estimated_by = self.hits();
         self.best.clear();
         for (at, block) in grid.blocks.iter().enumerate() {
             let level = usize::from(block.level);

@@ -257,3 +257,21 @@ fn every_unit_says_why_it_is_looked_at() {
     assert!(tiles(VisitReason::Neighbour) > 0 && tiles(VisitReason::End) > 0);
     assert_eq!(tiles(VisitReason::Everything), 0);
 }
+
+#[test]
+fn the_net_grows_denser_beside_a_line_although_it_was_laid_before_any_answer_came() {
+    let cover = area(500, 500, false);
+    let settings = FollowSettings::default();
+    let mut denser = 0;
+    for seed in 0..6 {
+        let towers = line(seed);
+        let units = scan(&cover, &settings, 0, |tile| towers.contains(&tile));
+        let first = |reason| units.iter().position(|unit| unit.reason == reason);
+        let followed = first(VisitReason::Follow);
+        let laid_last = units
+            .iter()
+            .rposition(|unit| unit.reason == VisitReason::Net);
+        denser += usize::from(followed.is_some() && laid_last > followed);
+    }
+    assert!(denser >= 4, "{denser} of 6");
+}

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 
 from harness import CONTENDERS, WORK, Comparison, Contender, Row, program, share
-from inputs import TILES, folder, made
+from inputs import TILES, folder, made_model
 from nginx import nginx
 from runs import run
 
@@ -16,7 +16,7 @@ HVMAP_RUN = "hvmap run, trivial model"
 
 def contenders():
     folder()
-    model = made(WORK / "brightness.onnx", write_brightness)
+    model = made_model("brightness", "brightness.onnx")
     flags = (
         "--model-preprocess", "none", "--model-activation", "none", "--model-positives", 0,
         "--device", "cpu", "--rate", 0,
@@ -38,30 +38,6 @@ def over(contender) -> Contender:
 
     shown = contender("http://127.0.0.1:8080/{z}/{x}/{y}.jpg")
     return Contender(shown.name, measure, shown.command)
-
-
-def write_brightness(path) -> None:
-    """A model whose score is the mean of the pixels over 255."""
-    import onnx
-    from onnx import TensorProto, helper
-
-    nodes = [
-        helper.make_node("Cast", ["image"], ["numbers"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["numbers", "axes"], ["mean"], keepdims=0),
-        helper.make_node("Div", ["mean", "white"], ["share"]),
-        helper.make_node("Unsqueeze", ["share", "last"], ["scores"]),
-    ]
-    constants = [
-        helper.make_tensor("axes", TensorProto.INT64, [3], [1, 2, 3]),
-        helper.make_tensor("white", TensorProto.FLOAT, [], [255]),
-        helper.make_tensor("last", TensorProto.INT64, [1], [1]),
-    ]
-    image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", 256, 256, 3])
-    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 1])
-    graph = helper.make_graph(nodes, "brightness", [image], [scores], constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString())
 
 
 ROW = Row(

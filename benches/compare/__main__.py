@@ -28,6 +28,7 @@ def main() -> int:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(known)} [all]")
     parser.add_argument("--turns", type=int, help="in place of the row's own number of turns")
     parser.add_argument("--more", action="store_true", help="keep the turns that were measured alike before")
+    parser.add_argument("--only", default="", metavar="TEXT", help="of a row the contenders whose names hold this; with --more a turn can be taken in parts")
     parser.add_argument("--check", action="store_true", help="only say which rows this machine cannot measure")
     parser.add_argument("--prepare", action="store_true", help="make the inputs and measure nothing")
     parser.add_argument("--write", action="store_true", help="write the document and measure nothing")
@@ -45,7 +46,7 @@ def main() -> int:
             elif options.prepare:
                 row.contenders()
             elif not options.write and not options.check:
-                measure(row, options.turns or (1 if QUICK else row.turns), options.more)
+                measure(row, options.turns or (1 if QUICK else row.turns), options.more, options.only)
     except Failed as failure:
         print(f"error: {failure}", file=sys.stderr)
         return 2
@@ -55,19 +56,28 @@ def main() -> int:
     return 0
 
 
-def measure(row: Row, turns: int, more: bool) -> None:
+def measure(row: Row, turns: int, more: bool, only: str) -> None:
     """Keeps each turn as soon as it is done, so that an interruption costs one."""
     print(f"{row.name}: {row.title}", file=sys.stderr, flush=True)
     told = commands(row)
     # Before anything of the row itself weighs on the machine.
     result = {"date": today(), "machine": machine(), "versions": versions(row.packages), "commands": told}
     result["turns"] = earlier_turns(row, result) if more else []
-    for turn in take_turns(row, turns):
-        result["turns"].append(turn)
+    for turn in take_turns(row, turns, only):
+        join(result["turns"], turn)
         if not QUICK:
             RESULTS.mkdir(parents=True, exist_ok=True)
             text = json.dumps(result, indent=1, ensure_ascii=False)
             (RESULTS / f"{row.name}.json").write_text(text + "\n")
+
+
+def join(turns: list[dict], turn: dict) -> None:
+    """Puts a turn behind those taken, or the rest of one into the first that lacks it."""
+    for earlier in turns:
+        if not earlier.keys() & turn.keys():
+            earlier.update(turn)
+            return
+    turns.append(turn)
 
 
 def earlier_turns(row: Row, result: dict) -> list[dict]:

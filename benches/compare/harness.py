@@ -81,16 +81,25 @@ OTHERS_MAX = 0.2
 OTHERS = "other_programs_cores"
 
 
-def take_turns(row: Row, turns: int) -> Iterator[dict]:
-    """Each contender's figures, turn by turn: `{contender: figures}`.
+PATIENCE_S = 90
+"""How long a turn waits for other programs to come to rest before it begins all the same."""
+
+
+def take_turns(row: Row, turns: int, only: str = "") -> Iterator[dict]:
+    """Each contender's figures, turn by turn: `{contender: figures}`; of those alone whose names hold
+    `only`.
 
     A turn that other programs disturbed is done again, at most as often as there are turns to take;
     what is then still disturbed is kept, and the document says so.
     """
-    contenders = row.contenders()
+    contenders = [one for one in row.contenders() if only in one.name]
+    if not contenders:
+        raise Failed(f"{row.name}: no contender's name holds {only!r}")
     done, again = 0, 0 if QUICK else turns
     while done < turns:
         figures = {}
+        if not QUICK:
+            wait_for_rest()
         for contender in contenders:
             figures[contender.name] = watched(contender)
             told = ", ".join(f"{value:.4g} {name}" for name, value in figures[contender.name].items())
@@ -101,6 +110,16 @@ def take_turns(row: Row, turns: int) -> Iterator[dict]:
             continue
         done += 1
         yield figures
+
+
+def wait_for_rest() -> None:
+    """Waits until other programs have taken next to nothing for two seconds."""
+    end = time.perf_counter() + PATIENCE_S
+    while time.perf_counter() < end:
+        busy = busy_s()
+        time.sleep(2)
+        if (busy_s() - busy) / 2 < OTHERS_MAX / 2:
+            return
 
 
 def watched(contender: Contender) -> Figures:

@@ -194,6 +194,8 @@ fn a_guided_run_that_is_killed_goes_on_to_the_same_map_and_is_audited() {
                 "--zoom=17",
                 "--demo",
                 "--scan=follow",
+                // So dense with towers that a scan without an end looks at every tile.
+                "--budget=600",
             ])
             .args(["--audit=50", "--json", "--out", out]);
         command

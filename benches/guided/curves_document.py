@@ -20,7 +20,7 @@ tiles that were looked at; *found* the share of the towers that the same detecto
 *false* the share of its false positives that are met. *Gain* is found over visited: how many times more
 towers a tile shows than in a full scan. *Hits that are towers* is the guided scan's precision by tile,
 and after it the full scan's. *Recall* is what the detector sees of all towers in a full scan. *s* is
-processor time, *MB* peak memory. A scan was cut off at a tenth of the tiles.
+processor time, *MB* peak memory. A scan was cut off at 5,000,000 tiles.
 
 ```sh
 {command}

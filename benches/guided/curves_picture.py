@@ -13,7 +13,7 @@ LEFT, RIGHT, TOP, BOTTOM = 42, 12, 26, 34
 COLUMNS = 2
 COLOURS = ("#0072b2", "#009e73", "#e69f00", "#d55e00")
 """Told apart by colour-blind people too (Okabe and Ito 2008)."""
-AXIS = (0.2, 0.5, 1, 2, 5, 10, 20)
+AXIS = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 """Per cent of the tiles visited; the axis is logarithmic."""
 
 

@@ -114,7 +114,7 @@ bench-gpu:
 	$(MAKE) ort-gpu
 	$(MAKE) bench ROW=gpu
 
-# Draws its imagery at first, some 5 GB in target/guided, which takes a quarter of an hour.
+# Draws its imagery at first, 3.3 GB in target/guided, which takes about five minutes.
 measure-guided: build
 	@$(if $(findstring --http,$(GUIDED)),scripts/packages.sh nginx-light)
 	$(CARGO) build --release --locked --example scan_map

@@ -14,7 +14,7 @@ HEAD = """\
 Written by `benches/guided/curves.py` from the figures in `benches/results/guided-curves/`; change those
 that measure, not this file. [GUIDED-SCAN.md](GUIDED-SCAN.md) says how it works and what this means.
 
-Zoom 18; {area} but for the last table. *Towers* are the tiles that hold one, of the file that was
+Zoom 18; {area} but for the last table, in brackets the west, south, east and north of a rectangle. *Towers* are the tiles that hold one, of the file that was
 given, in the last table of the synthetic world. The detector is pretended. *Visited* is the share of the
 tiles that were looked at; *found* the share of the towers that the same detector finds in a full scan;
 *false* the share of its false positives that are met. *Gain* is found over visited: how many times more
@@ -46,7 +46,7 @@ def write_document(kept: Path, document: Path) -> None:
         HEAD.format(
             picture=picture.name,
             area=results["plain"]["area"].capitalize() if "plain" in results else "not measured",
-            command="python benches/guided/curves.py --area pakistan.geojson --towers towers.geojson.gz",
+            command="python benches/guided/curves.py --area area.geojson --towers towers.geojson.gz",
         )
     ]
     parts += [table(group, results) for group in GROUPS.values()]

@@ -28,6 +28,9 @@ use crate::{
     tiles::{Cover, TileCoord, UNIT_TILES_MAX, mercator},
 };
 
+/// Score from which the pretended detector's answer is a hit.
+const HIT: f32 = 0.5;
+
 /// Ask what a scan would find and miss, with known towers instead of imagery
 ///
 /// A detector is pretended that hits a tile with a tower with the given recall and any other with
@@ -269,8 +272,8 @@ fn manifest(args: &Args, errors: &DetectorErrors, area: &Area, cover: &Cover) ->
             attribution_rows_px: None,
             answers: None,
         },
-        threshold: 0.5,
-        keep_threshold: 0.5,
+        threshold: HIT,
+        keep_threshold: HIT,
         keep_payloads: false,
         unit_tiles_max: UNIT_TILES_MAX,
     }
@@ -282,7 +285,7 @@ fn measure(
     ledger: &Ledger,
 ) -> Result<Outcome, CliError> {
     let (mut true_positives, mut false_positives) = (0, 0);
-    ledger.reader().candidates_by_rank(0.5, |candidate| {
+    ledger.reader().candidates_by_rank(HIT, |candidate| {
         if detector.positives.contains(&candidate.tile) {
             true_positives += 1;
         } else {

@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use super::HIT;
 use crate::{
     cli::CliError,
     ledger::LedgerReader,
@@ -15,8 +16,6 @@ use crate::{
 
 /// Rows of a curve, about.
 const ROWS: u64 = 200;
-/// Score of a hit of the pretended detector.
-const HIT: f32 = 0.5;
 
 /// Writes the course by the ledger, in the order in which units were chosen: `visited`,
 /// `true_positives` and `false_positives`, each counted from the start, and last the whole.

@@ -12,13 +12,9 @@ use std::{
 use crossbeam_channel::{Sender, bounded};
 use rusqlite::{Connection, params};
 
+use super::place::{Place, refuse_existing};
 use crate::{
-    area::Shape,
-    cli::{
-        CliError,
-        area_args::{self, AreaArgs},
-        terminal,
-    },
+    cli::{CliError, terminal},
     image::{RgbTile, encode_jpeg},
     imagery::{
         mbtiles::SYNTHETIC_KEY,
@@ -42,19 +38,7 @@ Examples:
   hvmap run --country san-marino --zoom 18 --imagery san-marino.mbtiles --model demo")]
 pub struct Args {
     #[command(flatten)]
-    area: AreaArgs,
-
-    /// The world's seed
-    #[arg(long)]
-    seed: u64,
-
-    /// One style instead of the mosaic of all seen ones
-    #[arg(long)]
-    style: Option<String>,
-
-    /// Zoom of the tiles
-    #[arg(long, value_name = "Z", default_value = "18", value_parser = area_args::parse_zoom)]
-    zoom: u8,
+    place: Place,
 
     /// File to write
     #[arg(short, long, value_name = "FILE")]
@@ -70,19 +54,8 @@ pub struct Args {
 /// # Errors
 /// An area or style that does not exist, a file that does, or what went wrong in writing.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
-    let style = super::style(args.style.as_deref())?;
-    let area = args.area.resolve()?;
-    area_args::announce(&area);
-    let zoom = match &area.shape {
-        Shape::Tiles(cover) => cover.zoom(),
-        Shape::Polygons(_) => args.zoom,
-    };
-    let cover = area_args::cover(&area, zoom)?;
-    if args.output.exists() && !args.force {
-        return Err(CliError::new(format!("{} exists", args.output.display()))
-            .hint("choose another file, or give --force to replace it"));
-    }
-    let world = World::new(args.seed, style);
+    let (world, cover) = args.place.resolve()?;
+    refuse_existing(&args.output, args.force)?;
     let started = Instant::now();
     // Whole or not at all: a file that was cut short would look like an area with holes.
     let partial = hidden_beside(&args.output)?;
@@ -180,10 +153,10 @@ fn draw(
 
 /// <https://github.com/mapbox/mbtiles-spec/blob/master/1.3/spec.md#metadata>
 fn metadata(args: &Args, cover: &Cover) -> Vec<(&'static str, String)> {
-    let style = args.style.as_ref().map(|style| format!("/{style}"));
+    let style = args.place.style.as_ref().map(|style| format!("/{style}"));
     let name = format!(
         "SYNTHETIC synthetic:{}{}",
-        args.seed,
+        args.place.seed,
         style.unwrap_or_default()
     );
     let zoom = cover.zoom().to_string();

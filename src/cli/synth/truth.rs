@@ -10,13 +10,9 @@ use std::{
 
 use serde_json::{Value, json};
 
+use super::place::{Place, refuse_existing};
 use crate::{
-    area::Shape,
-    cli::{
-        CliError,
-        area_args::{self, AreaArgs},
-        stdout, terminal,
-    },
+    cli::{CliError, stdout, terminal},
     imagery::synthetic::{ATTRIBUTION, LinePiece, Tower, World},
     tiles::{BlockCoord, Bounds, Cover, TileCoord, TileMask, mercator},
 };
@@ -32,19 +28,7 @@ Examples:
   hvmap synth truth --bbox 12.40,43.89,12.52,43.99 --seed 3 --style winter -o -")]
 pub struct Args {
     #[command(flatten)]
-    area: AreaArgs,
-
-    /// The world's seed
-    #[arg(long)]
-    seed: u64,
-
-    /// One style instead of the mosaic of all seen ones: it decides how towers are built
-    #[arg(long)]
-    style: Option<String>,
-
-    /// Zoom of the tiles
-    #[arg(long, value_name = "Z", default_value = "18", value_parser = area_args::parse_zoom)]
-    zoom: u8,
+    place: Place,
 
     /// File to write, - for standard output
     #[arg(short, long, value_name = "FILE")]
@@ -60,23 +44,12 @@ pub struct Args {
 /// # Errors
 /// An area or style that does not exist, a file that does, or what went wrong in writing.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
-    let style = super::style(args.style.as_deref())?;
-    let area = args.area.resolve()?;
-    area_args::announce(&area);
-    let zoom = match &area.shape {
-        Shape::Tiles(cover) => cover.zoom(),
-        Shape::Polygons(_) => args.zoom,
-    };
-    let cover = area_args::cover(&area, zoom)?;
-    let world = World::new(args.seed, style);
+    let (world, cover) = args.place.resolve()?;
     if args.output.as_os_str() == "-" {
         stdout::through(|out| write(&world, &cover, out).map(|_| ()));
         return Ok(ExitCode::SUCCESS);
     }
-    if args.output.exists() && !args.force {
-        return Err(CliError::new(format!("{} exists", args.output.display()))
-            .hint("choose another file, or give --force to replace it"));
-    }
+    refuse_existing(&args.output, args.force)?;
     let mut file = BufWriter::new(File::create(&args.output)?);
     let towers = write(&world, &cover, &mut file)?;
     file.flush()?;

@@ -81,7 +81,6 @@ impl Follow<'_> {
             );
         }
         track.starts = starts;
-        track.towers.shrink_to_fit();
         // Their mean is the chance of the misses, if the line exists.
         track.weights = vec![mean / LINES as f32; LINES];
     }

@@ -100,6 +100,24 @@ fn openvino_scores_as_onnx_runtime_does_whatever_the_batch() {
 }
 
 #[test]
+fn workers_of_one_openvino_session_get_their_own_tiles_scores() {
+    if !is_at_hand() {
+        return;
+    }
+    let folder = Folder::new();
+    let run = |name: &str, flags: &[&str]| -> PathBuf {
+        let out = folder.path(name);
+        let output = demo("openvino", &out, flags);
+        assert_eq!(output.code, 0, "{output}");
+        out
+    };
+    let alone = run("alone", &["--workers=1"]);
+    // More than the cores, so that they are at it in every order, with batches of different sizes.
+    let crowd = run("crowd", &["--workers=8", "--batch=3"]);
+    assert!(difference(&alone, &crowd) <= 0.0);
+}
+
+#[test]
 fn a_package_in_bytes_gives_its_canaries_scores_by_openvino() {
     if !is_at_hand() {
         return;

@@ -49,8 +49,9 @@ ROW = Row(
     "flight as it asks for, batches of 4 decoded by Pillow from JPEG files. bf16 is fp32's package "
     "with `INFERENCE_PRECISION_HINT`. `hvmap run … by OpenVINO` is `--device openvino`, the provider "
     "of ONNX Runtime 1.24.1 with OpenVINO 2025.4.1 in it (`make ort-openvino`); without these words it "
-    "is `--device cpu`, ONNX Runtime's own kernels. The clock of Python's starts behind the compilation and "
-    "a first batch, hvmap's before it opens its second session, which OpenVINO takes half a second for.",
+    "is `--device cpu`, ONNX Runtime's own kernels. Its clock and Python's "
+    "start behind the compilation and first batches, hvmap's of canary tiles; with `--device cpu` the "
+    "opening of a second session is counted.",
     turns=4,
     packages=("openvino", "pillow"),
     missing=missing,

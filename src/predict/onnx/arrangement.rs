@@ -6,6 +6,8 @@ use super::device::Device;
 const BATCH_SIZE_CPU: usize = 1;
 /// The same of an int8 model, whose values take a quarter of the room.
 const BATCH_SIZE_CPU_INT8: usize = 2;
+/// The same by OpenVINO's kernels.
+const BATCH_SIZE_OPENVINO_INT8: usize = 4;
 /// Images a run on CUDA.
 const BATCH_SIZE_CUDA: usize = 64;
 /// Classifiers on CUDA: while one computes, the other's images travel.
@@ -43,14 +45,14 @@ impl Decided {
 }
 
 impl Arrangement {
-    /// What suits most models of a precision: one single-threaded session a core, or two on a CUDA
+    /// What suits most models of a precision: a classifier of one thread a core, or two on a CUDA
     /// device.
     #[must_use]
     pub fn usual(device: Device, cores: usize, precision: Option<&str>, decided: Decided) -> Self {
+        let int8 = precision == Some("int8");
         let (workers, batch_size) = match device {
-            Device::Cpu | Device::OpenVino(_) if precision == Some("int8") => {
-                (cores, BATCH_SIZE_CPU_INT8)
-            }
+            Device::Cpu if int8 => (cores, BATCH_SIZE_CPU_INT8),
+            Device::OpenVino(_) if int8 => (cores, BATCH_SIZE_OPENVINO_INT8),
             Device::Cpu | Device::OpenVino(_) => (cores, BATCH_SIZE_CPU),
             Device::Cuda(_) => (WORKERS_CUDA, BATCH_SIZE_CUDA),
         };
@@ -125,7 +127,7 @@ impl Arrangement {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::device::Arithmetic, *};
 
     fn pairs(all: &[Arrangement]) -> Vec<(usize, usize)> {
         let mut pairs: Vec<_> = all.iter().map(|one| (one.workers, one.threads)).collect();
@@ -152,6 +154,9 @@ mod tests {
     fn a_model_of_bytes_takes_more_images_at_once() {
         let usual = |precision| Arrangement::usual(Device::Cpu, 2, precision, Decided::default());
         assert!(usual(Some("int8")).batch_size > usual(Some("fp32")).batch_size);
+        let openvino = Device::OpenVino(Arithmetic::Fp32);
+        let by_openvino = Arrangement::usual(openvino, 2, Some("int8"), Decided::default());
+        assert!(by_openvino.batch_size > usual(Some("int8")).batch_size);
         assert_eq!(usual(Some("fp32")), usual(None));
     }
 

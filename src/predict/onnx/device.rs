@@ -79,6 +79,16 @@ impl Device {
         }
     }
 
+    /// Whether all workers run one session: OpenVINO packs a model's weights anew for each session,
+    /// and its provider runs one from several threads at once.
+    #[must_use]
+    pub fn shares_a_session(self) -> bool {
+        match self {
+            Self::Cpu | Self::Cuda(_) => false,
+            Self::OpenVino(_) => true,
+        }
+    }
+
     /// Whether the cores of this machine do the work.
     #[must_use]
     pub fn is_the_processor(self) -> bool {

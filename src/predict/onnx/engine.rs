@@ -16,9 +16,11 @@ use ort::{
 };
 
 use super::{
+    arrangement::Arrangement,
     device::{Arithmetic, Device, has_bf16, has_exact_byte_products},
     library::Library,
     plan::{Element, Plan, Port, Signature},
+    session::WorkerSession,
 };
 use crate::{image::RGB_BYTES, predict::PredictError, tiles::TILE_SIZE_PX};
 
@@ -30,7 +32,10 @@ pub enum Source {
     Embedded(&'static [u8]),
 }
 
-/// Opens a session that computes with `threads` threads, the caller's among them.
+/// Opens a session for one worker, or OpenVINO's for all of them.
+///
+/// OpenVINO plans for the batch of the arrangement and no other, if the number of images goes by
+/// `batch_name` in the model: what it plans for every batch is slower (docs/BENCHMARKS.md).
 ///
 /// # Errors
 /// When the device cannot be used or the model cannot be loaded.
@@ -39,7 +44,8 @@ pub fn open_session(
     source: &Source,
     library: &Library,
     device: Device,
-    threads: usize,
+    arrangement: Arrangement,
+    batch_name: Option<&str>,
 ) -> Result<Session, PredictError> {
     let engine = |doing| {
         move |source| PredictError::Engine {
@@ -48,12 +54,18 @@ pub fn open_session(
             source,
         }
     };
-    let mut builder = options(library, threads).map_err(engine("set up a session"))?;
+    let mut builder = options(library, arrangement.threads).map_err(engine("set up a session"))?;
     match device {
         Device::Cpu => {}
         Device::Cuda(number) => builder = with_cuda(builder, library, device, number)?,
         Device::OpenVino(arithmetic) => {
-            builder = with_openvino(builder, library, device, arithmetic, threads)?;
+            builder = with_openvino(builder, library, device, arithmetic, arrangement)?;
+            if let Some(name) = batch_name {
+                let images = arrangement.batch_size as i64;
+                builder = builder
+                    .with_dimension_override(name, images)
+                    .map_err(|error| unavailable(device, &error))?;
+            }
         }
     }
     match source {
@@ -99,7 +111,7 @@ fn with_openvino(
     library: &Library,
     device: Device,
     arithmetic: Arithmetic,
-    threads: usize,
+    arrangement: Arrangement,
 ) -> Result<SessionBuilder, PredictError> {
     if !OpenVINO::is_available().unwrap_or(false) {
         return Err(built_without("OpenVINO", library, device));
@@ -114,12 +126,17 @@ fn with_openvino(
         Arithmetic::Fp32 => "f32",
         Arithmetic::Bf16 => "bf16",
     };
-    // Where several sessions pin their threads, they pin them to the same cores.
+    // Streams are what OpenVINO calls the runs that it computes at once. Where several programs pin
+    // their threads, they pin them to the same cores.
+    let streams = arrangement.workers;
+    let threads = streams * arrangement.threads;
     let properties = format!(
-        r#"{{"CPU":{{"INFERENCE_PRECISION_HINT":"{precision}","INFERENCE_NUM_THREADS":"{threads}","NUM_STREAMS":"1","ENABLE_CPU_PINNING":"NO"}}}}"#
+        r#"{{"CPU":{{"INFERENCE_PRECISION_HINT":"{precision}","INFERENCE_NUM_THREADS":"{threads}","NUM_STREAMS":"{streams}","ENABLE_CPU_PINNING":"NO"}}}}"#
     );
     let provider = OpenVINO::default()
         .with_device_type("CPU")
+        // The properties decide the threads; this one is how many runs it keeps a request for.
+        .with_num_threads(streams)
         .with_arbitrary_config("load_config", properties);
     // OpenVINO rewrites the graph itself, and knows it best as it was packaged.
     let builder = builder
@@ -185,10 +202,12 @@ pub struct Answers {
 /// A session with its plan: tiles in, raw answers out.
 pub struct Engine {
     model: Arc<str>,
-    session: Session,
+    session: WorkerSession,
     plan: Arc<Plan>,
     /// Tiles a run of the model at most.
     run_size: usize,
+    /// Whether a run takes no fewer either.
+    run_size_fixed: bool,
     /// Prepared images of a run, for models that do not take tiles as they are.
     numbers: Vec<f32>,
     bytes: Vec<u8>,
@@ -204,17 +223,32 @@ impl std::fmt::Debug for Engine {
 
 impl Engine {
     /// An engine that runs the model on up to `batch_size` tiles at once, or on as many as its file
-    /// fixes.
+    /// or its session fixes.
     #[must_use]
-    pub fn new(model: Arc<str>, session: Session, plan: Arc<Plan>, batch_size: usize) -> Self {
+    pub fn new(
+        model: Arc<str>,
+        session: WorkerSession,
+        plan: Arc<Plan>,
+        batch_size: usize,
+    ) -> Self {
+        let fixed = session.batch_fixed();
         Self {
             model,
+            run_size: fixed.unwrap_or(batch_size).max(1),
+            run_size_fixed: fixed.is_some(),
             session,
-            run_size: plan.batch_fixed.unwrap_or(batch_size).max(1),
             plan,
             numbers: Vec::new(),
             bytes: Vec::new(),
         }
+    }
+
+    /// An engine for one more worker, where workers may share a session.
+    #[must_use]
+    pub fn for_another(&self) -> Option<Self> {
+        let session = self.session.for_another()?;
+        let (model, plan) = (Arc::clone(&self.model), Arc::clone(&self.plan));
+        Some(Self::new(model, session, plan, self.run_size))
     }
 
     /// Answers for tiles that lie one after the other, [`RGB_BYTES`] each.
@@ -237,8 +271,12 @@ impl Engine {
     fn run_once(&mut self, tiles: &[u8], answers: &mut Answers) -> Result<(), PredictError> {
         let plan = Arc::clone(&self.plan);
         let count = tiles.len() / RGB_BYTES;
-        // A batch that the file fixes is filled up; what comes back for the filling is dropped.
-        let filled = plan.batch_fixed.unwrap_or(count);
+        // A fixed batch is filled up; what comes back for the filling is dropped.
+        let filled = if self.run_size_fixed {
+            self.run_size
+        } else {
+            count
+        };
         let failed = |source| PredictError::Engine {
             model: self.model.to_string(),
             doing: "classify a batch",
@@ -283,7 +321,7 @@ impl Engine {
         }
         .map_err(failed)?;
 
-        let outputs = self.session.run(ort::inputs![input]).map_err(failed)?;
+        let outputs = self.session.run(input).map_err(failed)?;
         let (shape, scores) = outputs[plan.scores]
             .try_extract_tensor::<f32>()
             .map_err(failed)?;

@@ -40,6 +40,9 @@ pub struct GraphFacts {
     pub precision: Option<&'static str>,
     /// Some weights lie in other files.
     pub external_weights: bool,
+    /// What the first input's first dimension is called where the file leaves it open: the number of
+    /// images of a run.
+    pub batch_name: Option<String>,
     /// Each output's last operator that changes values, such as `Softmax`.
     pub makers: HashMap<String, String>,
     pub layers: Layers,
@@ -111,6 +114,7 @@ fn read_graph(graph: &[u8], facts: &mut GraphFacts) -> Option<()> {
     let mut outputs = Vec::new();
     let mut weights: HashMap<u64, u64> = HashMap::new();
     let mut computes_with_bytes = false;
+    let mut first_input = None;
     for field in Fields(graph) {
         match field? {
             (1, Value::Bytes(node)) => {
@@ -149,6 +153,7 @@ fn read_graph(graph: &[u8], facts: &mut GraphFacts) -> Option<()> {
                 *weights.entry(stored.data_type).or_default() += stored.numbers;
                 stored_shapes.insert(stored.name, stored.shape);
             }
+            (11, Value::Bytes(input)) => first_input = first_input.or(Some(input)),
             (12, Value::Bytes(output)) => {
                 for field in Fields(output) {
                     if let (1, Value::Bytes(name)) = field? {
@@ -159,6 +164,7 @@ fn read_graph(graph: &[u8], facts: &mut GraphFacts) -> Option<()> {
             _ => {}
         }
     }
+    facts.batch_name = first_input.and_then(first_dimension);
     let most = weights
         .into_iter()
         .max_by_key(|&(data_type, numbers)| (numbers, data_type))
@@ -216,6 +222,22 @@ fn read_graph(graph: &[u8], facts: &mut GraphFacts) -> Option<()> {
         }
     }
     Some(())
+}
+
+/// The name of a value's first dimension, where it has one: ValueInfoProto.type, .tensor_type, .shape,
+/// .dim, .dim_param.
+fn first_dimension(value: &[u8]) -> Option<String> {
+    let path = [2, 1, 2, 1, 2];
+    let name = path.into_iter().try_fold(value, first_within)?;
+    (!name.is_empty()).then(|| text(name))
+}
+
+/// The first field of this number in a message, of those that are made of bytes.
+fn first_within(message: &[u8], wanted: u64) -> Option<&[u8]> {
+    Fields(message).find_map(|field| match field? {
+        (number, Value::Bytes(bytes)) if number == wanted => Some(bytes),
+        _ => None,
+    })
 }
 
 /// Operators between stored weights and the layer that uses them that leave their shape.
@@ -423,6 +445,8 @@ mod tests {
         assert_eq!(facts("nchw_logits.onnx").makers["scores"], "Gemm");
         assert_eq!(facts("contract_sigmoid.onnx").makers["scores"], "Sigmoid");
         assert_eq!(facts("contract_int8.onnx").precision, Some("int8"));
+        assert_eq!(softmax.batch_name.as_deref(), Some("N"));
+        assert_eq!(facts("contract_batch_3.onnx").batch_name, None);
     }
 
     #[test]

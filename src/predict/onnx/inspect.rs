@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use super::{
+    arrangement::Arrangement,
     contract::Contract,
     device::Device,
     engine::{Source, open_session, signature},
@@ -84,7 +85,12 @@ fn inspect(
     let Described { checksum, facts } = Described::of(name, file)?;
     let library = library::load(settings.library.as_deref(), settings.device)?;
     // The processor can open every model, so that what a device refuses is told apart.
-    let session = open_session(name, source, &library, Device::Cpu, 1)?;
+    let alone = Arrangement {
+        workers: 1,
+        threads: 1,
+        batch_size: 1,
+    };
+    let session = open_session(name, source, &library, Device::Cpu, alone, None)?;
     let signature = signature(&session);
     // A broken contract is a reason not to run, and the rest is still worth telling.
     let contract = read_contract(name, &session);

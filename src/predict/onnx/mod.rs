@@ -22,6 +22,7 @@ mod model;
 mod pixels;
 mod plan;
 mod score;
+mod session;
 mod settings;
 mod told;
 mod work;

@@ -23,6 +23,7 @@ use super::{
     library::{self, Library},
     plan::{Plan, Signature},
     score::ScoreRule,
+    session::WorkerSession,
     settings::{Activation, AdaptationFlags, Settings},
     told::{Rows, rule_of_flags, told_positives},
 };
@@ -39,9 +40,12 @@ pub struct OnnxModel {
     rule: Arc<ScoreRule>,
     info: ModelInfo,
     signature: Signature,
+    /// What the file calls the number of images of a run, where it leaves it open.
+    batch_name: Option<String>,
     contract: Option<Contract>,
-    /// The session that the model was tried out with: the first classifier's.
-    tried: Mutex<Option<Engine>>,
+    /// What the next classifier gets: the session that the model was tried out with is the first
+    /// one's, or everybody's.
+    next: Mutex<Option<Engine>>,
 }
 
 impl std::fmt::Debug for OnnxModel {
@@ -92,9 +96,11 @@ impl OnnxModel {
     ) -> Result<Self, PredictError> {
         let Described { checksum, facts } = described;
         let library = library::load(settings.library.as_deref(), settings.device)?;
-        let threads = settings.threads.unwrap_or(1).max(1);
-        let (session, device) = open_on(name, &source, &library, settings.device, threads)?;
-        let signature = signature(&session);
+        let (session, device) = open_on(name, &source, &library, &facts, settings)?;
+        let mut signature = signature(&session);
+        if facts.batch_name.is_some() {
+            signature = signature.with_open_batch();
+        }
         let contract = read_contract(name, &session)?;
         let precision = match &contract {
             Some(contract) => contract.precision.clone(),
@@ -131,7 +137,7 @@ impl OnnxModel {
         let name: Arc<str> = name.into();
         let mut engine = Engine::new(
             Arc::clone(&name),
-            session,
+            WorkerSession::of(session, device),
             Arc::clone(&plan),
             arrangement.batch_size,
         );
@@ -224,8 +230,9 @@ impl OnnxModel {
             rule: Arc::new(rule),
             info,
             signature,
+            batch_name: facts.batch_name,
             contract,
-            tried: Mutex::new(Some(engine)),
+            next: Mutex::new(Some(engine)),
         })
     }
 
@@ -257,6 +264,41 @@ impl OnnxModel {
         self.plan.batch_fixed
     }
 
+    /// The next classifier's.
+    fn engine(&self) -> Result<Engine, PredictError> {
+        // A panic elsewhere leaves the slot whole: an engine or none.
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = next.take() {
+            *next = engine.for_another();
+            return Ok(engine);
+        }
+        if self.device.shares_a_session() {
+            // Who comes meanwhile waits for the session rather than opening one more.
+            let engine = self.open()?;
+            *next = engine.for_another();
+            return Ok(engine);
+        }
+        drop(next);
+        self.open()
+    }
+
+    fn open(&self) -> Result<Engine, PredictError> {
+        let session = open_session(
+            &self.name,
+            &self.source,
+            &self.library,
+            self.device,
+            self.arrangement,
+            self.batch_name.as_deref(),
+        )?;
+        Ok(Engine::new(
+            Arc::clone(&self.name),
+            WorkerSession::of(session, self.device),
+            Arc::clone(&self.plan),
+            self.arrangement.batch_size,
+        ))
+    }
+
     /// How classifiers opened from now on are laid out on the machine.
     #[must_use]
     pub fn arrangement(&self) -> Arrangement {
@@ -266,8 +308,8 @@ impl OnnxModel {
     /// Changes the layout of the classifiers that are opened from now on.
     pub fn arrange(&mut self, arrangement: Arrangement) {
         if arrangement != self.arrangement {
-            // The session that the model was tried out with is laid out otherwise.
-            self.tried = Mutex::new(None);
+            // What was opened is laid out otherwise.
+            self.next = Mutex::new(None);
         }
         self.arrangement = arrangement;
     }
@@ -283,29 +325,8 @@ impl Model for OnnxModel {
     }
 
     fn classifier(&self) -> Result<Box<dyn Classifier>, PredictError> {
-        // A panic elsewhere leaves the slot whole: an engine or none.
-        let tried = self
-            .tried
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let engine = match tried {
-            Some(engine) => engine,
-            None => {
-                let session = open_session(
-                    &self.name,
-                    &self.source,
-                    &self.library,
-                    self.device,
-                    self.arrangement.threads,
-                )?;
-                let plan = Arc::clone(&self.plan);
-                let batch_size = self.arrangement.batch_size;
-                Engine::new(Arc::clone(&self.name), session, plan, batch_size)
-            }
-        };
         Ok(Box::new(OnnxClassifier {
-            engine,
+            engine: self.engine()?,
             rule: Arc::clone(&self.rule),
             batch_size_max: self.arrangement.batch_size,
             answers: Answers::default(),
@@ -325,13 +346,16 @@ fn open_on(
     name: &str,
     source: &Source,
     library: &Library,
-    choice: DeviceChoice,
-    threads: usize,
+    facts: &GraphFacts,
+    settings: &Settings,
 ) -> Result<(Session, Device), PredictError> {
     let open = |device| {
-        open_session(name, source, library, device, threads).map(|session| (session, device))
+        let usual = Arrangement::usual(device, cores(), facts.precision, settings.decided());
+        let batch_name = facts.batch_name.as_deref();
+        open_session(name, source, library, device, usual, batch_name)
+            .map(|session| (session, device))
     };
-    match choice {
+    match settings.device {
         DeviceChoice::Cpu => open(Device::Cpu),
         DeviceChoice::Cuda(number) => open(Device::Cuda(number)),
         DeviceChoice::OpenVino(arithmetic) => open(Device::OpenVino(arithmetic)),

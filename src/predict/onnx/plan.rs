@@ -19,6 +19,20 @@ pub struct Signature {
     pub outputs: Vec<Port>,
 }
 
+impl Signature {
+    /// As the file has it, which leaves the number of images open, where a session was opened for a
+    /// certain number of them.
+    #[must_use]
+    pub fn with_open_batch(mut self) -> Self {
+        for port in self.inputs.iter_mut().chain(&mut self.outputs) {
+            if let Some(images) = port.shape.first_mut() {
+                *images = OPEN;
+            }
+        }
+        self
+    }
+}
+
 /// One input or output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {

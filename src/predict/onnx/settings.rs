@@ -8,7 +8,8 @@ use super::{arrangement::Decided, device::DeviceChoice};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     pub device: DeviceChoice,
-    /// Images a run of the model; by default 1 on the processor, 2 of an int8 model, and 64 on CUDA.
+    /// Images a run of the model; by default 1 on the processor, 2 of an int8 model or 4 by OpenVINO,
+    /// and 64 on CUDA.
     pub batch_size: Option<usize>,
     /// Classifiers at once; by default one a core on the processor and 2 on CUDA.
     pub workers: Option<usize>,

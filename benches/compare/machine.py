@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 
-from harness import ROOT
+from harness import HVMAP, ROOT
 
-WRITTEN = ("benches/results", "docs/BENCHMARKS.md")
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8")
 
 
@@ -38,18 +39,42 @@ def processor() -> str:
 
 
 def versions(packages: tuple[str, ...]) -> dict[str, str]:
-    """Of hvmap as a commit, and of Python packages."""
-    commit = git("rev-parse", "--short=10", "HEAD") or "unknown"
-    # What the measuring itself writes does not make it another program.
-    if git("status", "--porcelain", "--untracked-files=no", "--", ".", *(f":!{path}" for path in WRITTEN)):
-        commit += "-dirty"
-    found = {"hvmap": commit, "Python": platform.python_version()}
+    """Of the program that is measured, and of Python packages."""
+    found = {"hvmap": program(), "Python": platform.python_version()}
     return found | {name: importlib.metadata.version(name) for name in packages}
 
 
-def git(*words: str) -> str:
+def program() -> str:
+    """What hvmap's binary says of itself and which one it is, with the commit of its sources where
+    the checkout has none that is younger."""
+    said = subprocess.run([HVMAP, "--version"], capture_output=True, text=True, check=True)
+    digest = hashlib.sha256(Path(HVMAP).read_bytes()).hexdigest()
+    told = f"{said.stdout.split()[-1]} (program {digest[:10]}"
+    sources = built_from(Path(HVMAP))
+    built = Path(HVMAP).stat().st_mtime
+    if not sources or any(not one.exists() or one.stat().st_mtime > built for one in sources):
+        return f"{told}, of other sources than the checkout's)"
+    commit = git("log", "-1", "--abbrev=10", "--format=%h", "--", *sources) or "unknown"
+    dirty = git("status", "--porcelain", "--untracked-files=no", "--", *sources)
+    return f"{told}, sources {commit}{'-dirty' if dirty else ''})"
+
+
+def built_from(binary: Path) -> list[Path]:
+    """The files of this checkout that Cargo notes beside what it builds, and what names its crates;
+    none where it was built of others."""
+    notes = binary.with_suffix(".d")
+    if not notes.is_file():
+        return []
+    # As for make: spaces in names come behind a backslash.
+    words = re.split(r"(?<!\\)\s+", notes.read_text().partition(": ")[2].strip())
+    files = [Path(word.replace("\\ ", " ")) for word in words]
+    ours = [one for one in files if one.is_relative_to(ROOT)]
+    return ours and [*ours, ROOT / "Cargo.toml", ROOT / "Cargo.lock"]
+
+
+def git(*words: object) -> str:
     """What it answers; nothing where there is no repository."""
-    argv = ["git", "-C", str(ROOT), *words]
+    argv = ["git", "-C", str(ROOT), *map(str, words)]
     return subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()
 
 

@@ -19,7 +19,7 @@ const STALE: f32 = 0.9;
 pub(super) fn reason_of(kind: Kind) -> VisitReason {
     match kind {
         Kind::Through | Kind::Ahead | Kind::Between => VisitReason::Follow,
-        Kind::Far | Kind::Around => VisitReason::End,
+        Kind::Far | Kind::Around | Kind::Near => VisitReason::End,
         Kind::Beside => VisitReason::Neighbour,
         Kind::Seed => VisitReason::Seed,
     }

@@ -53,7 +53,7 @@ impl Follow<'_> {
                     span = model.span(random);
                     model.around(tower, span, AROUND_REACH, random, &mut towers);
                 }
-                Kind::Between | Kind::Beside | Kind::Seed => {}
+                Kind::Between | Kind::Beside | Kind::Near | Kind::Seed => {}
             }
             let missed = towers[first..]
                 .iter()

@@ -13,6 +13,9 @@ const BY_NET: f32 = 0.1;
 const ALSO_EXPECTED: f32 = 0.8;
 /// A hit goes on a track's line if that explains it with this chance.
 const EXPLAINED: f32 = 0.05;
+/// A line is believed to go on from a hit, and nowhere else, if that explains the hit with this
+/// chance: towers of other lines stand where a track expects few of its own.
+const PASSED: f32 = 0.95;
 
 /// A track's claim on a tile that was answered.
 struct Claim {
@@ -163,6 +166,7 @@ impl Follow<'_> {
                 linked: false,
                 by_net: expected < BY_NET && !beside,
                 followed: 0,
+                looked_near: false,
                 level,
                 bearing: 0.0,
             },
@@ -208,14 +212,14 @@ impl Follow<'_> {
         let Some(at) = track.cell_at(x, y) else {
             return;
         };
-        if track.kind == Kind::Around || explained < 0.5 {
+        if track.kind == Kind::Around || explained < PASSED {
             track.share *= 1.0 - explained;
             return;
         }
         let lines = track.cells[at].lines;
         track.reweigh(!lines, 1.0 - explained);
         track.kind = Kind::Between;
-        track.succeeded = true;
+        track.succeeded = false;
         let (dx, dy) = (x - track.x, y - track.y);
         let reach = dx * dx + dy * dy;
         let mut dropped = Vec::new();

@@ -19,6 +19,7 @@ mod draw;
 mod grid;
 mod learn;
 mod lines;
+mod near;
 mod net;
 mod place;
 mod predict;
@@ -75,6 +76,8 @@ struct Hit {
     by_net: bool,
     /// Directions in which a line was followed from it, by sectors of 15°.
     followed: u32,
+    /// Whether the tiles close to it were looked at as those of an end or a bend.
+    looked_near: bool,
     /// Level of the net that led to it.
     level: u8,
     /// Direction of its line in radians, if it is linked.

@@ -92,7 +92,7 @@ impl Follow<'_> {
             Kind::Between => 1.0,
             Kind::Far => 3.0,
             Kind::Around => 15.0,
-            Kind::Beside => 5.0,
+            Kind::Beside | Kind::Near => 5.0,
             Kind::Seed => 3.0,
         }
     }

@@ -230,7 +230,7 @@ impl Follow<'_> {
     }
 
     /// A tile of the area that was not asked for yet.
-    fn unasked(&self, x: i64, y: i64) -> Option<Cell> {
+    pub(super) fn unasked(&self, x: i64, y: i64) -> Option<Cell> {
         let block = self.grid.block_of(x, y)?;
         let of = &self.grid.blocks[block as usize];
         let index = super::grid::index_of(x, y);
@@ -238,13 +238,20 @@ impl Follow<'_> {
         open.then(|| Cell::new(x, y, 0, true))
     }
 
-    /// What comes after a track that has little left: a line is looked for behind a hole, then
-    /// around.
+    /// What comes after a track that has little left: tiles close to where it starts, and, where
+    /// the line was lost, a line behind a hole, then around.
     pub(super) fn succeed(&mut self, number: u32) {
         let Some(track) = self.tracks[number as usize].as_deref_mut() else {
             return;
         };
         track.succeeded = true;
+        let (kind, x, y, level) = (track.kind, track.x, track.y, track.level);
+        if matches!(kind, Kind::Ahead | Kind::Between) {
+            self.look_near(x, y, level);
+        }
+        let Some(track) = self.track(number) else {
+            return;
+        };
         let lost = 1.0 - track.chance_met();
         if lost < LOST_MIN {
             return;

@@ -29,16 +29,18 @@ pub(super) enum Kind {
     Around,
     /// Towers in the tiles beside a hit.
     Beside,
+    /// Towers close to a hit at which a line ends or bends.
+    Near,
     /// Towers at places that are known from elsewhere.
     Seed,
 }
 
 impl Kind {
-    pub(super) const COUNT: usize = 7;
+    pub(super) const COUNT: usize = 8;
 
     /// Whether it is bare tiles, without lines.
     pub(super) fn is_of_tiles(self) -> bool {
-        matches!(self, Self::Beside | Self::Seed)
+        matches!(self, Self::Beside | Self::Near | Self::Seed)
     }
 }
 

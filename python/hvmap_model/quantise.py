@@ -131,6 +131,11 @@ def _cut_bytes(graph: Graph) -> None:
     bytes, so the runtime would make numbers of the bytes and bytes of another scale of those. The
     sum's own scale costs no resolution, since its bytes are all that the ReLU sees, and saves a
     rounding.
+
+    Where a convolution takes the same sum, the ReLU gets bytes of its own, made of the sum's numbers
+    with the same scale. That changes nothing, and ONNX Runtime leaves it out. But OpenVINO computes
+    with bytes behind a QuantizeLinear only where nothing but DequantizeLinear follows, and would take
+    numbers in that convolution.
     """
     for node in graph.proto.node:
         numbers = graph.maker.get(node.input[0]) if node.op_type == "Relu" else None
@@ -144,6 +149,12 @@ def _cut_bytes(graph: Graph) -> None:
             continue
         bytes_in, scale, zero_point = numbers.input
         cut = f"{node.output[0]}_cut"
+        if any(user.op_type == "Conv" for user in graph.users[numbers.output[0]]):
+            bytes_in = f"{node.output[0]}_bytes"
+            node.op_type = "QuantizeLinear"
+            node.input[:] = numbers.output[:1] + [scale, zero_point]
+            node.output[:] = [bytes_in]
+            node = takers[0]
         for user in users:
             user.input[:] = [cut, scale, zero_point]
         node.op_type = "Max"

@@ -257,8 +257,14 @@ def test_behind_a_sum_that_others_need_a_relu_stays_among_bytes(tmp_path):
     graph = assemble.Graph(model)
     # The other one is alone behind its sum, and became part of the step that makes its bytes.
     (cut,) = (node for node in model.graph.node if node.op_type == "Max")
-    assert graph.maker[cut.input[0]].op_type == "QuantizeLinear"
     assert {user.op_type for user in graph.users[cut.output[0]]} == {"DequantizeLinear"}
+    own = graph.maker[cut.input[0]]
+    # The convolution beside it reads bytes that nothing but DequantizeLinear reads.
+    back = graph.maker[own.input[0]]
+    assert (own.op_type, back.op_type) == ("QuantizeLinear", "DequantizeLinear")
+    assert own.input[1:] == back.input[1:]
+    assert "Conv" in {user.op_type for user in graph.users[back.output[0]]}
+    assert {user.op_type for user in graph.users[back.input[0]]} == {"DequantizeLinear"}
     trunk = graph.behind(find_pooling(graph, "scores"))
     assert not any(node.op_type == "Relu" for node in model.graph.node if node.name in trunk)
     expected, _ = run(open_session(plain.model.SerializeToString()), images)

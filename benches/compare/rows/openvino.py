@@ -18,13 +18,13 @@ def contenders():
     files(1)
     return [
         xception_by_openvino("int8", 2000),
-        peer("int8", package("int8"), 500),
+        peer("int8", package("int8"), 1000),
         xception("int8", 1200),
         xception_by_openvino("fp32", 700),
-        peer("fp32", package("fp32"), 160),
+        peer("fp32", package("fp32"), 320),
         xception("fp32", 400),
         xception_by_openvino("bf16", 1200),
-        peer("bf16", package("fp32"), 320),
+        peer("bf16", package("fp32"), 480),
     ]
 
 

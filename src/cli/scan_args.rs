@@ -8,10 +8,12 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{CliError, terminal};
 use crate::{
+    detections::{attribution_map, locate},
     ledger::{LedgerError, LedgerReader, SettingsRecord},
     osm,
+    predict::AttributionMap,
     scan::{Everything, Follow, FollowSettings, Scan},
-    tiles::{Cover, TileCoord, UNIT_TILES_MAX, mercator},
+    tiles::{AttributionGrid, Cover, TILE_SIZE_PX, TileCoord, UNIT_TILES_MAX, mercator},
 };
 
 /// The names of the strategies.
@@ -170,14 +172,27 @@ impl ScanArgs {
             }
             ScanName::Follow => {
                 let mut scan = Follow::new(cover, self.follow(threshold)).starting_at(begin);
+                if let Some(map) = attribution_map(&ledger.manifest()?.model) {
+                    scan = scan.located_by(Box::new(move |tile, grid| place(tile, grid, &map)));
+                }
                 if begin > 0 {
-                    ledger.first_outcomes_before(begin, |outcome| scan.remember(outcome))?;
+                    ledger.first_outcomes_learnt_before(begin, |outcome| scan.remember(outcome))?;
                 }
                 scan.seed(seeds.iter().copied());
                 Box::new(scan)
             }
         })
     }
+}
+
+/// Where in a tile the model looked most, in tiles from the corner; nothing where its grid does not
+/// tell, or is not of the model's form.
+fn place(tile: TileCoord, grid: &AttributionGrid, map: &AttributionMap) -> Option<(f32, f32)> {
+    let peaks = locate(tile, grid, map).ok()?;
+    let side = f64::from(TILE_SIZE_PX);
+    peaks
+        .first()
+        .map(|peak| ((peak.x_px / side) as f32, (peak.y_px / side) as f32))
 }
 
 fn digest(seeds: &[TileCoord]) -> String {

@@ -3,7 +3,7 @@
 mod course;
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     ops::ControlFlow,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -23,9 +23,11 @@ use crate::{
     area::Area,
     detections::read_truth,
     ledger::{ImageryRecord, Ledger, LedgerError, Manifest, ModelRecord, RunLock, SettingsRecord},
-    pipeline::{DetectorErrors, Drive, Recording, Simulated, SimulatedDetector, binormal_recall},
+    pipeline::{
+        DetectorErrors, Drive, Recording, Simulated, SimulatedDetector, binormal_recall, grid_px,
+    },
     telemetry::Stage,
-    tiles::{Cover, TileCoord, UNIT_TILES_MAX, mercator},
+    tiles::{Cover, TILE_SIZE_PX, TileCoord, UNIT_TILES_MAX, mercator},
 };
 
 /// Score from which the pretended detector's answer is a hit.
@@ -78,6 +80,11 @@ pub struct Args {
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = probability)]
     missing: f64,
 
+    /// The detector also says where in the tile a tower stands, with a normal error of this deviation
+    /// along each axis, as models do that hvmap packaged
+    #[arg(long, value_name = "METRES", value_parser = metres)]
+    location_error: Option<f64>,
+
     /// Another seed, other errors
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -119,8 +126,11 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let area = args.area.resolve()?;
     let cover = area_args::cover(&area, args.zoom)?;
     area_args::announce(&area);
-    let detector =
-        SimulatedDetector::new(tower_tiles(&args.towers, &cover)?, &cover, errors(&args)?);
+    let detector = SimulatedDetector::new(
+        tower_tiles(&args.towers, &cover)?,
+        &cover,
+        errors(&args, &cover)?,
+    );
     let thrown_away;
     let out = match &args.out {
         Some(out) => out.as_path(),
@@ -133,7 +143,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let outcome = measure(&cover, &detector, &ledger)?;
     if let Some(path) = &args.curve {
         course::write(path, ledger.reader(), outcome.visited, |tile| {
-            detector.positives.contains(&tile)
+            detector.positives.contains_key(&tile)
         })?;
     }
     if args.json {
@@ -144,15 +154,17 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The tiles of the cover that hold a tower; towers outside are counted and told.
-fn tower_tiles(path: &Path, cover: &Cover) -> Result<HashSet<TileCoord>, CliError> {
+/// The tiles of the cover that hold a tower, and the pixel of the first of them; towers outside are counted and told.
+fn tower_tiles(path: &Path, cover: &Cover) -> Result<HashMap<TileCoord, (f32, f32)>, CliError> {
     let towers = read_truth(path)?;
     let mut outside = 0;
-    let mut tiles = HashSet::new();
+    let mut tiles = HashMap::new();
     for &(lon, lat) in &towers {
         let tile = mercator::tile_at(lon, lat, cover.zoom());
         if cover.contains(tile) {
-            tiles.insert(tile);
+            let (x, y) = mercator::lon_lat_to_tile(lon, lat, cover.zoom());
+            let px = |at: f64| (at.fract() * f64::from(TILE_SIZE_PX)) as f32;
+            tiles.entry(tile).or_insert((px(x), px(y)));
         } else {
             outside += 1;
         }
@@ -185,7 +197,7 @@ fn scan(
     std::fs::create_dir_all(out)
         .map_err(|error| CliError::from(error).context(format!("cannot make {}", out.display())))?;
     let _lock = RunLock::take(out).map_err(ledger_trouble::explain)?;
-    let manifest = manifest(args, &errors(args)?, area, cover);
+    let manifest = manifest(args, &errors(args, cover)?, area, cover);
     let mut ledger = match Ledger::open(out) {
         Err(LedgerError::NoRun { .. }) => Ledger::create(out, &manifest),
         opened => opened,
@@ -206,7 +218,7 @@ fn scan(
     let mut scan_args = args.scan.clone();
     scan_args.scan_recall = scan_args
         .scan_recall
-        .or(Some(errors(args)?.recall.clamp(0.01, 0.98) as f32));
+        .or(Some(errors(args, cover)?.recall.clamp(0.01, 0.98) as f32));
     let seeds = scan_args.seeds(cover)?;
     let (name, scan_settings) = scan_args.record(manifest.threshold, &seeds);
     let settings = SettingsRecord {
@@ -239,7 +251,7 @@ fn scan(
 /// A manifest that says what the detector is in place of a model.
 fn manifest(args: &Args, errors: &DetectorErrors, area: &Area, cover: &Cover) -> Manifest {
     let detector = format!(
-        "simulated, recall {:.4}, false-positive rate {}{}{}, seed {}",
+        "simulated, recall {:.4}, false-positive rate {}{}{}{}, seed {}",
         errors.recall,
         errors.false_positive_rate,
         if errors.clustered { " in clusters" } else { "" },
@@ -247,6 +259,10 @@ fn manifest(args: &Args, errors: &DetectorErrors, area: &Area, cover: &Cover) ->
             format!(", {} of the area missing", errors.missing)
         } else {
             String::new()
+        },
+        match args.location_error {
+            Some(metres) => format!(", located to {metres} m"),
+            None => String::new(),
         },
         errors.seed
     );
@@ -268,8 +284,8 @@ fn manifest(args: &Args, errors: &DetectorErrors, area: &Area, cover: &Cover) ->
             precision: None,
             adaptation: None,
             trained_on_synthetic: true,
-            attribution_columns_px: None,
-            attribution_rows_px: None,
+            attribution_columns_px: args.location_error.map(|_| grid_px()),
+            attribution_rows_px: args.location_error.map(|_| grid_px()),
             answers: None,
         },
         threshold: HIT,
@@ -286,14 +302,14 @@ fn measure(
 ) -> Result<Outcome, CliError> {
     let (mut true_positives, mut false_positives) = (0, 0);
     ledger.reader().candidates_by_rank(HIT, |candidate| {
-        if detector.positives.contains(&candidate.tile) {
+        if detector.positives.contains_key(&candidate.tile) {
             true_positives += 1;
         } else {
             false_positives += 1;
         }
         Ok::<_, LedgerError>(ControlFlow::Continue(()))
     })?;
-    let full_scan_true_positives = count(detector.positives.iter().copied(), detector);
+    let full_scan_true_positives = count(detector.positives.keys().copied(), detector);
     let full_scan_false_positives = count(cover.iter(), detector) - full_scan_true_positives;
     let counts = ledger.reader().counts(cover.count())?;
     Ok(Outcome {
@@ -336,18 +352,29 @@ fn print_table(outcome: &Outcome) {
 }
 
 /// How the detector errs, by the flags.
-fn errors(args: &Args) -> Result<DetectorErrors, CliError> {
+fn errors(args: &Args, cover: &Cover) -> Result<DetectorErrors, CliError> {
     args.scan.check()?;
     let recall = args
         .recall
         .unwrap_or_else(|| binormal_recall(args.auc.unwrap_or(0.5), args.false_positive_rate));
+    let middle = cover.nth(cover.count() / 2);
+    let lat = middle.map_or(0.0, |tile| tile.centre().1);
+    let metres_per_px = mercator::metres_per_px(lat, cover.zoom());
     Ok(DetectorErrors {
         recall,
         false_positive_rate: args.false_positive_rate,
         clustered: args.clustered,
         missing: args.missing,
+        location_px: args.location_error.map(|metres| metres / metres_per_px),
         seed: args.seed,
     })
+}
+
+fn metres(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.0..=1000.0).contains(&value) => Ok(value),
+        _ => Err("an error is a number of metres from 0 to 1000".to_owned()),
+    }
 }
 
 fn auc(text: &str) -> Result<f64, String> {

@@ -6,6 +6,7 @@
 
 use super::DetectionsError;
 use crate::{
+    ledger::ModelRecord,
     predict::AttributionMap,
     tiles::{AttributionGrid, TILE_SIZE_PX, TileCoord},
 };
@@ -29,6 +30,15 @@ const FURTHER_SHARE_MIN: f64 = 0.6;
 const FURTHER_PX_MIN: f64 = 48.0;
 /// and the margin between them sinks to this share of it.
 const VALLEY_SHARE_MAX: f64 = 0.5;
+
+/// Which pixels the cells of a model's attribution grids stand for, if it has any.
+#[must_use]
+pub fn attribution_map(model: &ModelRecord) -> Option<AttributionMap> {
+    Some(AttributionMap {
+        columns_px: model.attribution_columns_px.clone()?,
+        rows_px: model.attribution_rows_px.clone()?,
+    })
+}
 
 /// The peaks of a tile's attribution grid, the strongest first; none where the grid holds no
 /// number. A further peak counts where a valley parts it from the stronger ones.

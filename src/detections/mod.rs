@@ -33,7 +33,7 @@ pub use evaluate::{
 };
 pub use expected::Expected;
 pub use grid::{Chain, Grid, MERGE_M, count_towers};
-pub use locate::{Peak, locate};
+pub use locate::{Peak, attribution_map, locate};
 pub use placeholder::{Placeholders, REPEATS_MIN, SPREAD_M_MIN};
 pub use reported::Reported;
 pub use reviewed::{Label, ReviewCounts, Reviewed, ReviewedError, read_reviewed};
@@ -111,18 +111,9 @@ impl<'a> Detections<'a> {
     /// When the ledger cannot be read.
     pub fn of(ledger: &'a LedgerReader) -> Result<Self, DetectionsError> {
         let manifest = ledger.manifest()?;
-        let model = &manifest.model;
-        let map = model
-            .attribution_columns_px
-            .clone()
-            .zip(model.attribution_rows_px.clone())
-            .map(|(columns_px, rows_px)| AttributionMap {
-                columns_px,
-                rows_px,
-            });
         Ok(Self {
             ledger,
-            map,
+            map: attribution_map(&manifest.model),
             placeholders: Placeholders::find(ledger)?,
             manifest,
         })

@@ -8,12 +8,12 @@ use std::{
 };
 
 use half::f16;
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
 use super::{FILE_NAME, LedgerError, Manifest, SettingsRecord, encoding, schema};
 use crate::tiles::{
-    AttributionGrid, BlockCoord, BlockOutcome, StateCounts, TileCoord, TileMask, TileOutcome,
-    TileState, VisitReason, WorkUnit,
+    AttributionGrid, BlockCoord, BlockOutcome, Candidate, StateCounts, TileCoord, TileMask,
+    TileOutcome, TileState, VisitReason, WorkUnit,
 };
 
 /// A run's ledger, open for reading; a run may be writing to it meanwhile.
@@ -21,8 +21,9 @@ use crate::tiles::{
 pub struct LedgerReader {
     connection: Connection,
     path: PathBuf,
-    /// Read once: a resume asks for it with every unit.
+    /// Read once: a resume asks for them with every unit.
     zoom: OnceCell<u8>,
+    keep_threshold: OnceCell<f32>,
 }
 
 /// A candidate as it is stored.
@@ -71,6 +72,7 @@ impl LedgerReader {
             connection,
             path,
             zoom: OnceCell::new(),
+            keep_threshold: OnceCell::new(),
         }
     }
 
@@ -100,6 +102,14 @@ impl LedgerReader {
         }
         let zoom = self.manifest()?.zoom;
         Ok(*self.zoom.get_or_init(|| zoom))
+    }
+
+    fn keep_threshold(&self) -> Result<f32, LedgerError> {
+        if let Some(&threshold) = self.keep_threshold.get() {
+            return Ok(threshold);
+        }
+        let threshold = self.manifest()?.keep_threshold;
+        Ok(*self.keep_threshold.get_or_init(|| threshold))
     }
 
     /// The history of the changeable settings, oldest first.
@@ -167,6 +177,26 @@ impl LedgerReader {
                 Ok(ControlFlow::Continue(()))
             },
         )
+    }
+
+    /// The same with their candidates, as [`LedgerReader::first_outcome`] has them.
+    ///
+    /// # Errors
+    /// When the ledger is damaged.
+    pub fn first_outcomes_learnt_before(
+        &self,
+        sequence: u64,
+        mut visit: impl FnMut(&BlockOutcome),
+    ) -> Result<(), LedgerError> {
+        let mut trouble = Ok(());
+        self.first_outcomes_before(sequence, |outcome| {
+            let mut outcome = outcome.clone();
+            match self.add_candidates(&mut outcome) {
+                Ok(()) => visit(&outcome),
+                Err(error) => trouble = Err(error),
+            }
+        })?;
+        trouble
     }
 
     /// The tiles that units below a number visited, block by block.
@@ -272,7 +302,8 @@ impl LedgerReader {
         Ok(ranges)
     }
 
-    /// The first outcome of a unit, which is what the scan learnt from; without candidates.
+    /// The first outcome of a unit, which is what the scan learnt from, with its candidates; those
+    /// without their images.
     ///
     /// # Errors
     /// When the unit has none, or the ledger is damaged.
@@ -284,7 +315,67 @@ impl LedgerReader {
             )
             .and_then(|mut statement| statement.query_row([sequence], outcome_row))
             .map_err(|source| self.trouble(source))
-            .and_then(|row| self.outcome(zoom, row))
+            .and_then(|row| {
+                let mut outcome = self.outcome(zoom, row)?;
+                self.add_candidates(&mut outcome)?;
+                Ok(outcome)
+            })
+    }
+
+    /// Adds the candidates among the scored tiles of an outcome, without their images. Only
+    /// failures are ever retried, so they are what came with the outcome first.
+    fn add_candidates(&self, outcome: &mut BlockOutcome) -> Result<(), LedgerError> {
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT score, content_hash, grid_width, grid FROM candidate
+                 WHERE y = ?1 AND x = ?2",
+            )
+            .map_err(|source| self.trouble(source))?;
+        let keep_threshold = self.keep_threshold()?;
+        let kept = outcome
+            .iter()
+            .filter(|(_, answer)| answer.score().is_some_and(|score| score >= keep_threshold))
+            .map(|(tile, _)| tile);
+        let mut candidates = Vec::new();
+        for tile in kept {
+            let row = statement
+                .query_row([tile.y, tile.x], |row| {
+                    Ok((
+                        row.get::<_, f32>(0)?,
+                        row.get::<_, i64>(1)?,
+                        row.get::<_, Option<u16>>(2)?,
+                        row.get::<_, Option<Vec<u8>>>(3)?,
+                    ))
+                })
+                .optional()
+                .map_err(|source| self.trouble(source))?;
+            if let Some((score, content_hash, width, cells)) = row {
+                candidates.push(Candidate {
+                    index: BlockCoord::index_of(tile),
+                    score,
+                    attribution: self.attribution(tile, width, cells)?,
+                    content_hash: content_hash.cast_unsigned(),
+                    payload: None,
+                });
+            }
+        }
+        outcome.candidates = candidates;
+        Ok(())
+    }
+
+    fn attribution(
+        &self,
+        tile: TileCoord,
+        width: Option<u16>,
+        cells: Option<Vec<u8>>,
+    ) -> Result<Option<AttributionGrid>, LedgerError> {
+        let Some((width, bytes)) = width.zip(cells) else {
+            return Ok(None);
+        };
+        grid(width, &bytes)
+            .map(Some)
+            .ok_or_else(|| self.damaged(format!("attribution grid of {tile}")))
     }
 
     /// Every unit's present outcome in rising order of sequence, retries taken in; without
@@ -371,13 +462,7 @@ impl LedgerReader {
                 ))
             },
             |(tile, score, content_hash, width, cells)| {
-                let attribution = match (width, cells) {
-                    (Some(width), Some(bytes)) => Some(
-                        grid(width, &bytes)
-                            .ok_or_else(|| self.damaged(format!("attribution grid of {tile}")))?,
-                    ),
-                    _ => None,
-                };
+                let attribution = self.attribution(tile, width, cells)?;
                 visit(CandidateRow {
                     tile,
                     score,

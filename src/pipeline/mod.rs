@@ -26,4 +26,4 @@ pub use error::PipelineError;
 pub use executor::Executor;
 pub use local::{Local, LocalOptions, Stages};
 pub use record::model_record;
-pub use simulated::{DetectorErrors, Simulated, SimulatedDetector, binormal_recall};
+pub use simulated::{DetectorErrors, Simulated, SimulatedDetector, binormal_recall, grid_px};

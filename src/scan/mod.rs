@@ -9,7 +9,7 @@ mod follow;
 mod listed;
 
 pub use everything::Everything;
-pub use follow::{Follow, FollowSettings};
+pub use follow::{Follow, FollowSettings, Locate};
 pub use listed::Listed;
 
 use crate::tiles::{BlockOutcome, WorkUnit};

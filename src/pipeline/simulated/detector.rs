@@ -1,9 +1,11 @@
 //! The pretended detector: what it sees, and how it errs.
 
-use std::collections::HashSet;
+use std::{collections::HashMap, f64::consts::TAU};
+
+use half::f16;
 
 use super::{field, mix, unit_interval};
-use crate::tiles::{Cover, TileCoord};
+use crate::tiles::{AttributionGrid, Cover, TILE_SIZE_PX, TileCoord};
 
 /// Deviation of the logarithm of a clustered false-positive rate.
 const CLUSTERED_DEVIATION: f64 = 1.5;
@@ -24,6 +26,9 @@ pub struct DetectorErrors {
     pub clustered: bool,
     /// Share of the area, in regions some 60 tiles wide, where every tower is missed: bad imagery.
     pub missing: f64,
+    /// The detector says where in the tile it saw a tower, too, with a normal error of this
+    /// deviation along each axis, in pixels; for a false positive anywhere.
+    pub location_px: Option<f64>,
     /// Another seed, other errors.
     pub seed: u64,
 }
@@ -32,8 +37,9 @@ pub struct DetectorErrors {
 /// in another order, answers the same.
 #[derive(Clone, Debug)]
 pub struct SimulatedDetector {
-    /// The tiles that hold a tower.
-    pub positives: HashSet<TileCoord>,
+    /// The tiles that hold a tower, each with where in it one stands: pixels from the western and the
+    /// northern edge, 0 to 256.
+    pub positives: HashMap<TileCoord, (f32, f32)>,
     errors: DetectorErrors,
     /// What the field is multiplied with to have the mean that was asked for.
     scale: f64,
@@ -44,7 +50,11 @@ pub struct SimulatedDetector {
 impl SimulatedDetector {
     /// A detector for an area, with the tiles that hold a tower.
     #[must_use]
-    pub fn new(positives: HashSet<TileCoord>, cover: &Cover, errors: DetectorErrors) -> Self {
+    pub fn new(
+        positives: HashMap<TileCoord, (f32, f32)>,
+        cover: &Cover,
+        errors: DetectorErrors,
+    ) -> Self {
         let step = (cover.count() / SAMPLES).max(1);
         let sample = || {
             (0..cover.count())
@@ -76,6 +86,37 @@ impl SimulatedDetector {
         }
     }
 
+    /// The grid that says where in a tile the detector sees its tower, if it says so: a paraboloid
+    /// whose summit is the place.
+    #[must_use]
+    pub fn attribution(&self, tile: TileCoord) -> Option<AttributionGrid> {
+        let deviation = self.errors.location_px?;
+        let side = f64::from(TILE_SIZE_PX);
+        let draw = |number: u64| uniform(mix(self.errors.seed ^ (3 + number)), tile);
+        let (x, y) = match self.positives.get(&tile) {
+            Some(&(x, y)) => {
+                // Box and Muller's two normal numbers.
+                let far = deviation * (-2.0 * (1.0 - draw(0)).ln()).sqrt();
+                let (sin, cos) = (TAU * draw(1)).sin_cos();
+                (f64::from(x) + far * cos, f64::from(y) + far * sin)
+            }
+            None => (side * draw(0), side * draw(1)),
+        };
+        let (x, y) = (x.clamp(0.0, side), y.clamp(0.0, side));
+        let at = grid_px();
+        let fall = |from: f32, to: f64| ((f64::from(from) - to) / side).powi(2);
+        let cells = at
+            .iter()
+            .flat_map(|&row| at.iter().map(move |&column| (column, row)))
+            .map(|(column, row)| f16::from_f64(1.0 - fall(column, x) - fall(row, y)))
+            .collect();
+        Some(AttributionGrid {
+            width: at.len() as u16,
+            height: at.len() as u16,
+            cells,
+        })
+    }
+
     /// Whether the detector takes a tile for one with a tower.
     #[must_use]
     pub fn hits(&self, tile: TileCoord) -> bool {
@@ -85,8 +126,9 @@ impl SimulatedDetector {
             clustered,
             missing,
             seed,
+            location_px: _,
         } = self.errors;
-        let probability = if self.positives.contains(&tile) {
+        let probability = if self.positives.contains_key(&tile) {
             let missed = missing > 0.0 && field::value(mix(seed ^ 2), tile) < self.missing_below;
             if missed { 0.0 } else { recall }
         } else if clustered {
@@ -97,6 +139,17 @@ impl SimulatedDetector {
         uniform(seed, tile) < probability
     }
 }
+
+/// Where the cells of a pretended attribution grid lie, along both axes, in pixels; so far beyond the
+/// tile that the highest cell always has two neighbours.
+#[must_use]
+pub fn grid_px() -> Vec<f32> {
+    (-1..=8)
+        .map(|at| (at * GRID_PX + GRID_PX / 2) as f32)
+        .collect()
+}
+
+const GRID_PX: i32 = 32;
 
 /// The recall of a detector whose scores are normally distributed, of equal deviation, with towers
 /// and without (the binormal model; Hanley 1988, doi:10.1177/0272989X8800800308), with an area
@@ -146,6 +199,7 @@ fn uniform(seed: u64, tile: TileCoord) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{detections::locate, predict::AttributionMap};
 
     fn errors() -> DetectorErrors {
         DetectorErrors {
@@ -153,6 +207,7 @@ mod tests {
             false_positive_rate: 0.01,
             clustered: false,
             missing: 0.0,
+            location_px: None,
             seed: 5,
         }
     }
@@ -169,7 +224,11 @@ mod tests {
     #[test]
     fn a_detector_errs_as_often_as_it_was_told_and_always_on_the_same_tiles() {
         let cover = cover();
-        let positives: HashSet<TileCoord> = cover.iter().take(10_000).collect();
+        let positives: HashMap<TileCoord, (f32, f32)> = cover
+            .iter()
+            .take(10_000)
+            .map(|tile| (tile, (128.0, 128.0)))
+            .collect();
         let detector = SimulatedDetector::new(positives.clone(), &cover, errors());
         // Five standard deviations of the binomial distribution around the mean.
         assert!(hits(&detector, cover.iter().take(10_000)).abs_diff(9_000) < 150);
@@ -198,13 +257,58 @@ mod tests {
     }
 
     #[test]
+    fn a_detector_that_locates_puts_the_summit_of_its_grid_where_the_tower_is() {
+        let cover = cover();
+        // Far from the edges, at which places are cut off.
+        let places = |tile: TileCoord| ((50 + tile.x % 150) as f32, (50 + tile.y % 150) as f32);
+        let positives: HashMap<TileCoord, (f32, f32)> = cover
+            .iter()
+            .take(2_000)
+            .map(|tile| (tile, places(tile)))
+            .collect();
+        let locating = |location_px| {
+            let errors = DetectorErrors {
+                location_px,
+                ..errors()
+            };
+            SimulatedDetector::new(positives.clone(), &cover, errors)
+        };
+        let map = AttributionMap {
+            columns_px: grid_px(),
+            rows_px: grid_px(),
+        };
+        let off = |detector: &SimulatedDetector, tile: TileCoord| {
+            let grid = detector.attribution(tile).unwrap();
+            let peak = locate(tile, &grid, &map).unwrap()[0];
+            let (x, y) = places(tile);
+            (peak.x_px - f64::from(x)).hypot(peak.y_px - f64::from(y))
+        };
+        let exact = locating(Some(0.0));
+        for tile in cover.iter().take(2_000) {
+            let off = off(&exact, tile);
+            assert!(off < 1.5, "{tile}: {off} px");
+        }
+        // The median distance of a normal error along each axis is 1.177 of its deviation.
+        let rough = locating(Some(6.0));
+        let mut distances: Vec<f64> = cover.iter().take(2_000).map(|t| off(&rough, t)).collect();
+        distances.sort_by(f64::total_cmp);
+        assert!((distances[1_000] - 7.1).abs() < 0.7, "{}", distances[1_000]);
+        let silent = locating(None);
+        assert!(
+            silent
+                .attribution(TileCoord { z: 18, x: 1, y: 1 })
+                .is_none()
+        );
+    }
+
+    #[test]
     fn clustered_false_positives_keep_their_mean_and_crowd() {
         let cover = cover();
         let clustered = DetectorErrors {
             clustered: true,
             ..errors()
         };
-        let detector = SimulatedDetector::new(HashSet::new(), &cover, clustered);
+        let detector = SimulatedDetector::new(HashMap::new(), &cover, clustered);
         let total = hits(&detector, cover.iter());
         assert!(total.abs_diff(3_600) < 400, "{total}");
         // The fullest tenth of 36 squares would hold a tenth of them if they were spread evenly.
@@ -232,7 +336,11 @@ mod tests {
             missing: 0.2,
             ..errors()
         };
-        let detector = SimulatedDetector::new(cover.iter().collect(), &cover, missing);
+        let detector = SimulatedDetector::new(
+            cover.iter().map(|tile| (tile, (0.0, 0.0))).collect(),
+            &cover,
+            missing,
+        );
         assert!(hits(&detector, cover.iter()).abs_diff(288_000) < 7_200);
     }
 

@@ -10,7 +10,7 @@ mod field;
 
 use std::{collections::VecDeque, time::Duration};
 
-pub use self::detector::{DetectorErrors, SimulatedDetector, binormal_recall};
+pub use self::detector::{DetectorErrors, SimulatedDetector, binormal_recall, grid_px};
 use super::{Executor, PipelineError};
 use crate::tiles::{BlockCoord, BlockOutcome, Candidate, TileOutcome, WorkUnit};
 
@@ -56,7 +56,7 @@ impl Simulated {
                 candidates.push(Candidate {
                     index: BlockCoord::index_of(tile),
                     score: 1.0,
-                    attribution: None,
+                    attribution: self.detector.attribution(tile),
                     // No two tiles share their content.
                     content_hash: u64::from(tile.y) << 32 | u64::from(tile.x),
                     payload: None,

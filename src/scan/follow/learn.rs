@@ -3,6 +3,7 @@
 use super::{
     Follow, Hit,
     calibration::Class,
+    located::Spot,
     track::{Kind, Track},
 };
 use crate::tiles::{BlockOutcome, TileOutcome};
@@ -31,14 +32,15 @@ struct Claim {
 
 impl Follow<'_> {
     /// Applies the outcome of the next unit.
-    pub(super) fn apply(&mut self, outcome: &BlockOutcome) {
+    pub(super) fn apply(&mut self, outcome: &BlockOutcome, spots: &[(u16, Spot)]) {
         debug_assert_eq!(outcome.sequence, self.applied, "outcomes come in sequence");
         self.applied += 1;
-        self.take_in(outcome);
+        self.take_in(outcome, spots);
     }
 
-    /// Learns from an outcome, whatever scan asked for it.
-    pub(super) fn take_in(&mut self, outcome: &BlockOutcome) {
+    /// Learns from an outcome, whatever scan asked for it. Of some hits it is known where in their
+    /// tile the tower was seen.
+    pub(super) fn take_in(&mut self, outcome: &BlockOutcome, spots: &[(u16, Spot)]) {
         let Some(block) = self.grid.number(outcome.block) else {
             return;
         };
@@ -50,7 +52,10 @@ impl Follow<'_> {
                 // Says nothing about a tower.
                 _ => None,
             };
-            self.answer(x, y, block, hit, &mut touched);
+            let index = super::grid::index_of(x, y);
+            let spot = spots.iter().find(|&&(of, _)| of == index);
+            let spot = spot.map(|&(_, spot)| spot);
+            self.answer(x, y, block, hit, spot, &mut touched);
         }
         self.grid.fit_around(block, &outcome.wanted);
         touched.sort_unstable();
@@ -63,7 +68,15 @@ impl Follow<'_> {
         }
     }
 
-    fn answer(&mut self, x: i64, y: i64, block: u32, hit: Option<bool>, touched: &mut Vec<u32>) {
+    fn answer(
+        &mut self,
+        x: i64,
+        y: i64,
+        block: u32,
+        hit: Option<bool>,
+        spot: Option<Spot>,
+        touched: &mut Vec<u32>,
+    ) {
         let index = super::grid::index_of(x, y);
         {
             let block = &mut self.grid.blocks[block as usize];
@@ -75,7 +88,7 @@ impl Follow<'_> {
         if let Some(hit) = hit {
             self.count(x, y, &claims, hit);
             if hit {
-                self.hit(x, y, block, &mut claims);
+                self.hit(x, y, block, spot, &mut claims);
             }
         }
         let recall = self.settings.recall;
@@ -136,7 +149,7 @@ impl Follow<'_> {
     }
 
     /// A hit, with the tracks that claim its tile.
-    fn hit(&mut self, x: i64, y: i64, block: u32, claims: &mut [Claim]) {
+    fn hit(&mut self, x: i64, y: i64, block: u32, spot: Option<Spot>, claims: &mut [Claim]) {
         let index = super::grid::index_of(x, y);
         self.grid.blocks[block as usize].hits.insert(index);
         claims.sort_by(|a, b| {
@@ -163,6 +176,7 @@ impl Follow<'_> {
             (x, y),
             Hit {
                 false_share: own,
+                spot,
                 linked: false,
                 by_net: expected < BY_NET && !beside,
                 followed: 0,

@@ -19,6 +19,7 @@ mod draw;
 mod grid;
 mod learn;
 mod lines;
+mod located;
 mod near;
 mod net;
 mod place;
@@ -37,8 +38,10 @@ use std::{
 
 use rustc_hash::FxHashMap;
 
-pub use self::settings::FollowSettings;
-use self::{calibration::Calibration, claims::Claims, grid::Grid, net::Net, track::Track};
+use self::{
+    calibration::Calibration, claims::Claims, grid::Grid, located::Spot, net::Net, track::Track,
+};
+pub use self::{located::Locate, settings::FollowSettings};
 use super::{Next, Scan};
 use crate::tiles::{BlockOutcome, Cover, TileCoord, WorkUnit};
 
@@ -57,8 +60,10 @@ pub struct Follow<'a> {
     /// Tiles of the net that were answered, and hits of lines among them.
     net_tiles: f32,
     net_linked: f32,
-    /// Outcomes that were learnt and not applied yet.
-    pending: VecDeque<BlockOutcome>,
+    /// Tells where in its tile a tower stands, if the detector does.
+    locate: Option<Box<Locate<'a>>>,
+    /// Outcomes that were learnt and not applied yet, and where the towers of hits were seen.
+    pending: VecDeque<(BlockOutcome, Vec<(u16, Spot)>)>,
     applied: u64,
     first_sequence: u64,
     sequence: u64,
@@ -70,6 +75,8 @@ pub struct Follow<'a> {
 struct Hit {
     /// The chance that it is a false positive, by what was expected.
     false_share: f32,
+    /// Where in its tile the tower was seen, in tiles from the corner, if that is known.
+    spot: Option<Spot>,
     /// Whether it belongs to a line.
     linked: bool,
     /// Whether it was found by the net alone.
@@ -127,6 +134,7 @@ impl<'a> Follow<'a> {
             hits: FxHashMap::default(),
             net_tiles: 0.0,
             net_linked: 0.0,
+            locate: None,
             pending: VecDeque::new(),
             applied: 0,
             first_sequence: 0,
@@ -146,6 +154,15 @@ impl<'a> Follow<'a> {
         }
     }
 
+    /// With a detector that tells where in its tile a tower stands, by the grids of candidates.
+    #[must_use]
+    pub fn located_by(self, locate: Box<Locate<'a>>) -> Self {
+        Self {
+            locate: Some(locate),
+            ..self
+        }
+    }
+
     /// Looks first at places where towers are known or likely from elsewhere, and beside them.
     pub fn seed(&mut self, tiles: impl IntoIterator<Item = TileCoord>) {
         for tile in tiles {
@@ -157,7 +174,8 @@ impl<'a> Follow<'a> {
     /// asked for again, hits among them are followed, and they count towards the budget.
     pub fn remember(&mut self, outcome: &BlockOutcome) {
         self.tiles_asked += outcome.tiles.len() as u64;
-        self.take_in(outcome);
+        let spots = self.spots(outcome);
+        self.take_in(outcome, &spots);
     }
 }
 
@@ -183,10 +201,10 @@ impl Scan for Follow<'_> {
     fn next(&mut self) -> Next {
         loop {
             while self.applied + self.settings.window <= self.sequence {
-                let Some(outcome) = self.pending.pop_front() else {
+                let Some((outcome, spots)) = self.pending.pop_front() else {
                     return Next::Waiting;
                 };
-                self.apply(&outcome);
+                self.apply(&outcome, &spots);
             }
             if let Some((block, wanted, reason)) = self.choose() {
                 let sequence = self.sequence;
@@ -202,22 +220,24 @@ impl Scan for Follow<'_> {
             if self.applied == self.sequence {
                 return Next::Finished;
             }
-            let Some(outcome) = self.pending.pop_front() else {
+            let Some((outcome, spots)) = self.pending.pop_front() else {
                 return Next::Waiting;
             };
-            self.apply(&outcome);
+            self.apply(&outcome, &spots);
         }
     }
 
     fn learn(&mut self, outcome: &BlockOutcome) {
-        self.pending.push_back(BlockOutcome {
+        let spots = self.spots(outcome);
+        let outcome = BlockOutcome {
             sequence: outcome.sequence,
             block: outcome.block,
             wanted: outcome.wanted.clone(),
             tiles: outcome.tiles.clone(),
-            // Of no use here, and large.
+            // Of no more use here, and large.
             candidates: Vec::new(),
             low_contrast: Vec::new(),
-        });
+        };
+        self.pending.push_back((outcome, spots));
     }
 }

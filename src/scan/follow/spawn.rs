@@ -6,6 +6,7 @@ use super::{
     Follow,
     draw::resample,
     lines::{LineModel, Start, Tower},
+    located::Seen,
     random::Random,
     track::{Cell, Kind, LINES, Track},
 };
@@ -24,6 +25,10 @@ const LOST_MIN: f32 = 0.5;
 /// How much the span that a line is believed to have is varied at each hit, so that hits can tell
 /// more of it; the deviation of its logarithm.
 const SPAN_WOBBLE: f32 = 0.05;
+/// How much a tower is moved within its tile at each hit, in tiles: where it stands by the drawn line
+/// alone, and where it was seen to.
+const JITTER: f32 = 0.15;
+const JITTER_SEEN: f32 = 0.04;
 /// Sectors of direction, all around.
 const SECTORS: u32 = 24;
 
@@ -57,8 +62,18 @@ impl Follow<'_> {
         let hits = track.hits.saturating_add(1);
         let evidence = (track.evidence * track.total * (1.0 + likelier)).min(EVIDENCE_MAX);
         let mut random = Random::at(self.settings.seed, x, y, u64::from(number));
-        let drawn = resample(arrivals.iter().map(|&(_, _, weight)| weight), &mut random);
         let (dx, dy) = ((x - from_x) as f32, (y - from_y) as f32);
+        let seen = Seen {
+            begin: self.spot(from_x, from_y),
+            end: self.spot(x, y).map(|(x, y)| (dx + x, dy + y)),
+        };
+        let agreeing = |(_, tower, weight): &(Start, Tower, f32)| weight * seen.agrees(tower);
+        let drawn = resample(arrivals.iter().map(agreeing), &mut random);
+        let jitter = if seen.end.is_some() {
+            JITTER_SEEN
+        } else {
+            JITTER
+        };
         // Where few lines arrived, their directions are few too; those between any points of the
         // two tiles are added.
         let fresh = match kind {
@@ -75,12 +90,13 @@ impl Follow<'_> {
                 (tower.x, tower.y) = (dx + random.uniform(), dy + random.uniform());
                 tower.bearing = (tower.y - begin.y).atan2(tower.x - begin.x);
             }
+            let span = seen.correct(kind, &mut begin, &mut tower, start.span(), &mut random);
             let wobble = (1.5 * random.normal()).to_radians();
-            let span = start.span() * (SPAN_WOBBLE * random.normal()).exp();
+            let span = span * (SPAN_WOBBLE * random.normal()).exp();
             ahead.push(Start::new(
                 Tower {
-                    x: (tower.x - dx + 0.15 * random.normal()).clamp(0.0, 0.999),
-                    y: (tower.y - dy + 0.15 * random.normal()).clamp(0.0, 0.999),
+                    x: (tower.x - dx + jitter * random.normal()).clamp(0.0, 0.999),
+                    y: (tower.y - dy + jitter * random.normal()).clamp(0.0, 0.999),
                     bearing: tower.bearing + wobble,
                 },
                 span,
@@ -163,6 +179,7 @@ impl Follow<'_> {
     ) {
         let mut random = Random::at(self.settings.seed, x, y, 1 << 40);
         let model = LineModel::at(y as u32, self.grid.zoom());
+        let spot = self.spot(x, y);
         let starts = (0..LINES)
             .map(|line| {
                 // Evenly spread, since chance would leave holes.
@@ -173,11 +190,8 @@ impl Follow<'_> {
                     }
                     _ => even,
                 };
-                let tower = Tower {
-                    x: random.uniform(),
-                    y: random.uniform(),
-                    bearing,
-                };
+                let (x, y) = spot.unwrap_or_else(|| (random.uniform(), random.uniform()));
+                let tower = Tower { x, y, bearing };
                 Start::new(tower, model.span(&mut random))
             })
             .collect();

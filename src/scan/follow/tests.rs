@@ -1,11 +1,11 @@
 //! Properties of the strategy alone: made-up areas, towers and detectors.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::tiles::{TileCoord, TileOutcome, VisitReason};
+use crate::tiles::{AttributionGrid, BlockCoord, Candidate, TileCoord, TileOutcome, VisitReason};
 
 const ZOOM: u8 = 18;
 
@@ -27,16 +27,22 @@ fn area(width: u32, height: u32, hole: bool) -> Cover {
 /// A line of towers across an area, from its western edge on, with spans of 1.7 to 2.7 tiles and
 /// bends of up to 8°.
 fn line(seed: u64) -> HashSet<TileCoord> {
+    spots(seed).into_keys().collect()
+}
+
+/// The same, with the place of each tower in its tile.
+fn spots(seed: u64) -> HashMap<TileCoord, Spot> {
     let mut random = random::Random::at(seed, 0, 0, 0);
-    let mut tiles = HashSet::new();
-    let (mut x, mut y) = (180_001.0, random.between(109_100.0, 109_400.0));
+    let mut tiles = HashMap::new();
+    let (mut x, mut y) = (180_001.0f32, random.between(109_100.0, 109_400.0));
     let mut bearing = random.between(-0.3, 0.3);
     while x < 180_500.0 && y > 109_000.0 && y < 109_500.0 {
-        tiles.insert(TileCoord {
+        let tile = TileCoord {
             z: ZOOM,
             x: x as u32,
             y: y as u32,
-        });
+        };
+        tiles.insert(tile, (x.fract(), y.fract()));
         let span = random.between(1.7, 2.7);
         bearing += random.between(-0.14, 0.14) - 0.1 * bearing;
         x += span * bearing.cos();
@@ -52,7 +58,11 @@ fn scan(
     late: usize,
     hit: impl Fn(TileCoord) -> bool,
 ) -> Vec<WorkUnit> {
-    let mut scan = Follow::new(cover, settings.clone());
+    answer(Follow::new(cover, settings.clone()), late, hit)
+}
+
+/// Answers a scan to its end.
+fn answer(mut scan: Follow<'_>, late: usize, hit: impl Fn(TileCoord) -> bool) -> Vec<WorkUnit> {
     let mut units: Vec<WorkUnit> = Vec::new();
     let mut out: VecDeque<BlockOutcome> = VecDeque::new();
     loop {
@@ -88,7 +98,22 @@ fn outcome(unit: &WorkUnit, hit: impl Fn(TileCoord) -> bool) -> BlockOutcome {
                 _ => TileOutcome::Scored(if hit(tile) { 0.9 } else { 0.1 }),
             })
             .collect(),
-        candidates: Vec::new(),
+        candidates: unit
+            .tiles()
+            .filter(|&tile| hit(tile))
+            .map(|tile| Candidate {
+                index: BlockCoord::index_of(tile),
+                score: 0.9,
+                // The strategy does not look into it.
+                attribution: Some(AttributionGrid {
+                    width: 0,
+                    height: 0,
+                    cells: Vec::new(),
+                }),
+                content_hash: 0,
+                payload: None,
+            })
+            .collect(),
         low_contrast: Vec::new(),
     }
 }
@@ -204,6 +229,40 @@ fn a_line_that_the_net_crosses_is_followed_to_both_ends_by_a_perfect_detector() 
         );
     }
     assert!(crossed >= 10, "the net catches most lines: {crossed} of 20");
+}
+
+#[test]
+fn a_detector_that_locates_towers_saves_looks_and_finds_no_less() {
+    let cover = area(500, 500, false);
+    let settings = FollowSettings::default();
+    // Tiles asked for in following, and towers found.
+    let (mut located, mut plain) = ((0, 0), (0, 0));
+    for seed in 0..10 {
+        let spots = spots(seed);
+        let hit = |tile: TileCoord| spots.contains_key(&tile);
+        let add = |sum: &mut (usize, usize), units: &[WorkUnit]| {
+            let seen = tiles_of(units, &cover);
+            let followed = units
+                .iter()
+                .filter(|unit| unit.reason == VisitReason::Follow);
+            sum.0 += followed.map(|unit| unit.wanted.count()).sum::<usize>();
+            sum.1 += seen.iter().filter(|&&tile| hit(tile)).count();
+        };
+        add(&mut plain, &scan(&cover, &settings, 0, hit));
+        let of = spots.clone();
+        let follow = || {
+            let of = of.clone();
+            Follow::new(&cover, settings.clone())
+                .located_by(Box::new(move |tile, _| of.get(&tile).copied()))
+        };
+        let units = answer(follow(), 0, hit);
+        add(&mut located, &units);
+        assert!(answer(follow(), 9, hit) == units, "seed {seed}: late");
+    }
+    assert!(
+        located.0 * 10 < plain.0 * 9 && located.1 * 100 >= plain.1 * 99,
+        "{located:?} with places, {plain:?} without"
+    );
 }
 
 #[test]

@@ -16,6 +16,10 @@ use crate::{
     tiles::{AttributionGrid, Cover, TILE_SIZE_PX, TileCoord, UNIT_TILES_MAX, mercator},
 };
 
+/// Counted up when the strategy comes to choose other tiles by the same answers: a run that an older
+/// program began is then gone on with as another scan, which repeats no tile.
+const FOLLOW_REVISION: u32 = 2;
+
 /// The names of the strategies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ScanName {
@@ -92,6 +96,7 @@ impl ScanArgs {
             ScanName::Follow => (
                 "follow".to_owned(),
                 json!({
+                    "revision": FOLLOW_REVISION,
                     "strategy": self.follow(threshold),
                     "seeds": seeds.len(),
                     "seeds_digest": digest(seeds),

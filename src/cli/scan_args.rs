@@ -181,7 +181,7 @@ impl ScanArgs {
                     scan = scan.located_by(Box::new(move |tile, grid| place(tile, grid, &map)));
                 }
                 if begin > 0 {
-                    ledger.first_outcomes_learnt_before(begin, |outcome| scan.remember(outcome))?;
+                    ledger.first_outcomes_before(begin, |outcome| scan.remember(outcome))?;
                 }
                 scan.seed(seeds.iter().copied());
                 Box::new(scan)

@@ -126,11 +126,9 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let area = args.area.resolve()?;
     let cover = area_args::cover(&area, args.zoom)?;
     area_args::announce(&area);
-    let detector = SimulatedDetector::new(
-        tower_tiles(&args.towers, &cover)?,
-        &cover,
-        errors(&args, &cover)?,
-    );
+    let towers = tower_tiles(&args.towers, &cover)?;
+    let errors = errors(&args, &cover)?;
+    let detector = SimulatedDetector::new(towers, &cover, errors);
     let thrown_away;
     let out = match &args.out {
         Some(out) => out.as_path(),
@@ -139,7 +137,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
             thrown_away.path()
         }
     };
-    let ledger = scan(&args, &area, &cover, &detector, out)?;
+    let ledger = scan(&args, &errors, &area, &cover, &detector, out)?;
     let outcome = measure(&cover, &detector, &ledger)?;
     if let Some(path) = &args.curve {
         course::write(path, ledger.reader(), outcome.visited, |tile| {
@@ -154,7 +152,8 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The tiles of the cover that hold a tower, and the pixel of the first of them; towers outside are counted and told.
+/// The tiles of the cover that hold a tower, and where in them the first one stands, in pixels;
+/// towers outside are counted and told.
 fn tower_tiles(path: &Path, cover: &Cover) -> Result<HashMap<TileCoord, (f32, f32)>, CliError> {
     let towers = read_truth(path)?;
     let mut outside = 0;
@@ -189,6 +188,7 @@ fn tower_tiles(path: &Path, cover: &Cover) -> Result<HashMap<TileCoord, (f32, f3
 /// Scans into a ledger in `out`, which may hold part of the same scan.
 fn scan(
     args: &Args,
+    errors: &DetectorErrors,
     area: &Area,
     cover: &Cover,
     detector: &SimulatedDetector,
@@ -197,7 +197,7 @@ fn scan(
     std::fs::create_dir_all(out)
         .map_err(|error| CliError::from(error).context(format!("cannot make {}", out.display())))?;
     let _lock = RunLock::take(out).map_err(ledger_trouble::explain)?;
-    let manifest = manifest(args, &errors(args, cover)?, area, cover);
+    let manifest = manifest(args, errors, area, cover);
     let mut ledger = match Ledger::open(out) {
         Err(LedgerError::NoRun { .. }) => Ledger::create(out, &manifest),
         opened => opened,
@@ -218,7 +218,7 @@ fn scan(
     let mut scan_args = args.scan.clone();
     scan_args.scan_recall = scan_args
         .scan_recall
-        .or(Some(errors(args, cover)?.recall.clamp(0.01, 0.98) as f32));
+        .or(Some(errors.recall.clamp(0.01, 0.98) as f32));
     let seeds = scan_args.seeds(cover)?;
     let (name, scan_settings) = scan_args.record(manifest.threshold, &seeds);
     let settings = SettingsRecord {

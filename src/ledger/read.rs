@@ -157,7 +157,8 @@ impl LedgerReader {
         Ok(begin)
     }
 
-    /// The first outcomes of the units below a number, in rising order; without candidates.
+    /// The first outcomes of the units below a number, in rising order, with their candidates, as
+    /// [`LedgerReader::first_outcome`] has them.
     ///
     /// # Errors
     /// When the ledger is damaged.
@@ -166,6 +167,19 @@ impl LedgerReader {
         sequence: u64,
         mut visit: impl FnMut(&BlockOutcome),
     ) -> Result<(), LedgerError> {
+        self.stored_before(sequence, |mut outcome| {
+            self.add_candidates(&mut outcome)?;
+            visit(&outcome);
+            Ok(())
+        })
+    }
+
+    /// The same without candidates.
+    fn stored_before(
+        &self,
+        sequence: u64,
+        mut visit: impl FnMut(BlockOutcome) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
         let zoom = self.zoom()?;
         self.each(
             "SELECT sequence, block_x, block_y, tiles FROM outcome WHERE sequence < ?1
@@ -173,30 +187,10 @@ impl LedgerReader {
             [sequence],
             outcome_row,
             |row| {
-                visit(&self.outcome(zoom, row)?);
+                visit(self.outcome(zoom, row)?)?;
                 Ok(ControlFlow::Continue(()))
             },
         )
-    }
-
-    /// The same with their candidates, as [`LedgerReader::first_outcome`] has them.
-    ///
-    /// # Errors
-    /// When the ledger is damaged.
-    pub fn first_outcomes_learnt_before(
-        &self,
-        sequence: u64,
-        mut visit: impl FnMut(&BlockOutcome),
-    ) -> Result<(), LedgerError> {
-        let mut trouble = Ok(());
-        self.first_outcomes_before(sequence, |outcome| {
-            let mut outcome = outcome.clone();
-            match self.add_candidates(&mut outcome) {
-                Ok(()) => visit(&outcome),
-                Err(error) => trouble = Err(error),
-            }
-        })?;
-        trouble
     }
 
     /// The tiles that units below a number visited, block by block.
@@ -208,11 +202,12 @@ impl LedgerReader {
         sequence: u64,
     ) -> Result<HashMap<BlockCoord, TileMask>, LedgerError> {
         let mut visited: HashMap<BlockCoord, TileMask> = HashMap::new();
-        self.first_outcomes_before(sequence, |outcome| {
+        self.stored_before(sequence, |outcome| {
             visited
                 .entry(outcome.block)
                 .or_default()
                 .extend(&outcome.wanted);
+            Ok(())
         })?;
         Ok(visited)
     }
@@ -308,6 +303,13 @@ impl LedgerReader {
     /// # Errors
     /// When the unit has none, or the ledger is damaged.
     pub fn first_outcome(&self, sequence: u64) -> Result<BlockOutcome, LedgerError> {
+        let mut outcome = self.stored(sequence)?;
+        self.add_candidates(&mut outcome)?;
+        Ok(outcome)
+    }
+
+    /// The same without candidates.
+    fn stored(&self, sequence: u64) -> Result<BlockOutcome, LedgerError> {
         let zoom = self.zoom()?;
         self.connection
             .prepare_cached(
@@ -315,11 +317,7 @@ impl LedgerReader {
             )
             .and_then(|mut statement| statement.query_row([sequence], outcome_row))
             .map_err(|source| self.trouble(source))
-            .and_then(|row| {
-                let mut outcome = self.outcome(zoom, row)?;
-                self.add_candidates(&mut outcome)?;
-                Ok(outcome)
-            })
+            .and_then(|row| self.outcome(zoom, row))
     }
 
     /// Adds the candidates among the scored tiles of an outcome, without their images. Only
@@ -522,7 +520,7 @@ impl LedgerReader {
 
     /// A unit's tiles as they stand now, and its block.
     pub(super) fn present(&self, sequence: u64) -> Result<(Tiles, BlockCoord), LedgerError> {
-        let mut outcome = self.first_outcome(sequence)?;
+        let mut outcome = self.stored(sequence)?;
         self.apply_retries(&mut outcome)?;
         let tiles = outcome.wanted.iter().zip(outcome.tiles).collect();
         Ok((tiles, outcome.block))

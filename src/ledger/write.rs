@@ -372,8 +372,10 @@ fn insert_candidates(
 mod tests {
     use std::ops::ControlFlow;
 
+    use half::f16;
+
     use super::*;
-    use crate::ledger::manifest::tests::manifest;
+    use crate::{ledger::manifest::tests::manifest, tiles::AttributionGrid};
 
     const BLOCK: BlockCoord = BlockCoord {
         z: 18,
@@ -385,7 +387,11 @@ mod tests {
         Candidate {
             index,
             score,
-            attribution: None,
+            attribution: Some(AttributionGrid {
+                width: 2,
+                height: 1,
+                cells: vec![f16::from_f32(score), f16::from_f32(-0.1)],
+            }),
             content_hash: u64::MAX - u64::from(index),
             payload: Some(bytes::Bytes::from_static(b"jpeg")),
         }
@@ -407,6 +413,15 @@ mod tests {
                 .collect(),
             low_contrast: Vec::new(),
         }
+    }
+
+    /// A scan that goes on learns from candidates as they came, but needs no images.
+    fn without_images(outcome: &BlockOutcome) -> Vec<Candidate> {
+        let without = |candidate: &Candidate| Candidate {
+            payload: None,
+            ..candidate.clone()
+        };
+        outcome.candidates.iter().map(without).collect()
     }
 
     fn ranked(ledger: &Ledger) -> Vec<(String, f32)> {
@@ -440,6 +455,13 @@ mod tests {
         );
         let stored = ledger.reader().first_outcome(3).unwrap();
         assert_eq!(stored.tiles, first.tiles);
+        assert_eq!(stored.candidates, without_images(&first));
+        let mut learnt = Vec::new();
+        ledger
+            .reader()
+            .first_outcomes_before(4, |outcome| learnt.push(outcome.clone()))
+            .unwrap();
+        assert_eq!(learnt, [stored]);
         assert_eq!(
             ledger.reader().committed().unwrap(),
             std::slice::from_ref(&(3..4))

@@ -13,6 +13,8 @@ const CLUSTERED_DEVIATION: f64 = 1.5;
 const CLUSTERED_MAX: f64 = 0.5;
 /// Tiles by which the mean of a clustered rate is measured.
 const SAMPLES: u64 = 100_000;
+/// Side of a cell of a pretended attribution grid, in pixels.
+const GRID_PX: i32 = 32;
 
 /// How a detector errs.
 #[derive(Clone, Copy, Debug)]
@@ -140,16 +142,14 @@ impl SimulatedDetector {
     }
 }
 
-/// Where the cells of a pretended attribution grid lie, along both axes, in pixels; so far beyond the
-/// tile that the highest cell always has two neighbours.
+/// Where the cells of a pretended attribution grid lie, along both axes, in pixels; one more
+/// than the tile on each side, so that the highest cell has two neighbours but at the very edge.
 #[must_use]
 pub fn grid_px() -> Vec<f32> {
     (-1..=8)
         .map(|at| (at * GRID_PX + GRID_PX / 2) as f32)
         .collect()
 }
-
-const GRID_PX: i32 = 32;
 
 /// The recall of a detector whose scores are normally distributed, of equal deviation, with towers
 /// and without (the binormal model; Hanley 1988, doi:10.1177/0272989X8800800308), with an area

@@ -98,7 +98,8 @@ impl OnnxModel {
         let library = library::load(settings.library.as_deref(), settings.device)?;
         let (session, device) = open_on(name, &source, &library, &facts, settings)?;
         let mut signature = signature(&session);
-        if facts.batch_name.is_some() {
+        // Only such a session was opened for a certain number of images.
+        if device.shares_a_session() && facts.batch_name.is_some() {
             signature = signature.with_open_batch();
         }
         let contract = read_contract(name, &session)?;

@@ -89,7 +89,13 @@ impl SharedSession {
         let name =
             |name: &str| CString::new(name).expect("ONNX Runtime's names end in a zero byte");
         Self {
-            input: name(session.inputs().first().expect("an input").name()),
+            input: name(
+                session
+                    .inputs()
+                    .first()
+                    .expect("a plan was made for the model's input")
+                    .name(),
+            ),
             outputs: session
                 .outputs()
                 .iter()

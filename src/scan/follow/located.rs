@@ -53,7 +53,8 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// How well a drawn tower agrees with the place where the next one was seen, up to 1.
+    /// How well a drawn tower agrees with the place where the next one was seen: a weight
+    /// beside those of the others, 1 for all where that is not known.
     pub(super) fn agrees(&self, tower: &Tower) -> f32 {
         let Some((x, y)) = self.end else {
             return 1.0;

@@ -15,7 +15,7 @@ const REACH: f32 = 4.3;
 /// The chance of a hit that is believed in, before anything was seen, by distance: up to so many
 /// tiles, so much.
 const CHANCES: [(f32, f32); 3] = [(2.3, 0.018), (3.3, 0.009), (REACH, 0.0045)];
-/// Hits up to so many tiles away show how a line runs.
+/// Hits up to about so many tiles away show how a line runs.
 const SURROUNDINGS: i64 = 7;
 /// Where hits leave an angle free that is wider than this, a line ends or bends by 36° or more.
 const FREE_MIN: f32 = 1.2 * PI;
@@ -30,21 +30,15 @@ impl Follow<'_> {
             return;
         };
         hit.looked_near = true;
-        let (mut cells, mut weights) = (Vec::new(), Vec::new());
-        for (dx, dy) in disc(REACH as i64) {
+        let chances = disc(REACH as i64).filter_map(|(dx, dy)| {
             let distance = ((dx * dx + dy * dy) as f32).sqrt();
-            let chance = CHANCES.iter().find(|&&(until, _)| distance <= until);
-            if let Some(&(_, chance)) = chance
-                && let Some(mut cell) = self.unasked(x + dx, y + dy)
-            {
-                cell.lines = 1 << weights.len();
-                cells.push(cell);
-                weights.push(chance);
-            }
-        }
+            let &(_, chance) = CHANCES.iter().find(|&&(until, _)| distance <= until)?;
+            Some((self.unasked(x + dx, y + dy)?, chance))
+        });
+        let mut track = Track::of_chances(Kind::Near, (x, y), level, chances);
         // That nothing is there.
-        weights.push(1.0 - weights.iter().sum::<f32>());
-        let mut track = Track::of_tiles(Kind::Near, (x, y), level, 1.0, weights, cells);
+        let some = track.weights.iter().sum::<f32>();
+        track.weights.push(1.0 - some);
         track.settle();
         self.insert_if_open(track);
     }

@@ -220,17 +220,15 @@ impl Follow<'_> {
     pub(super) fn look_at_seed(&mut self, x: i64, y: i64) {
         /// Chance of a tower in the very tile, and in each of those beside it.
         const CHANCES: (f32, f32) = (0.5, 0.06);
-        let mut cells = self.unasked_around(x, y);
-        let mut weights = Vec::with_capacity(cells.len());
-        for cell in &mut cells {
-            cell.lines = 1 << weights.len();
-            weights.push(if cell.tile() == (x, y) {
+        let chances = self.unasked_around(x, y).into_iter().map(|cell| {
+            let chance = if cell.tile() == (x, y) {
                 CHANCES.0
             } else {
                 CHANCES.1
-            });
-        }
-        let mut track = Track::of_tiles(Kind::Seed, (x, y), 0, 1.0, weights, cells);
+            };
+            (cell, chance)
+        });
+        let mut track = Track::of_chances(Kind::Seed, (x, y), 0, chances);
         track.settle();
         self.insert_if_open(track);
     }

@@ -144,6 +144,22 @@ impl Track {
         }
     }
 
+    /// The same of tiles with a chance each.
+    pub(super) fn of_chances(
+        kind: Kind,
+        at: (i64, i64),
+        level: u8,
+        chances: impl Iterator<Item = (Cell, f32)>,
+    ) -> Self {
+        let (mut cells, mut weights) = (Vec::new(), Vec::new());
+        for (mut cell, chance) in chances {
+            cell.lines = 1 << weights.len();
+            cells.push(cell);
+            weights.push(chance);
+        }
+        Self::of_tiles(kind, at, level, 1.0, weights, cells)
+    }
+
     pub(super) fn cell_at(&self, x: i64, y: i64) -> Option<usize> {
         self.cells
             .iter()

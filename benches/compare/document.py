@@ -123,6 +123,7 @@ def conditions(result: dict) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     return (
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
+        f"{machine['gpu'] + ', ' if 'gpu' in machine else ''}"
         f"{machine['system']}, load {machine['load_before']} before. {versions}."
     )
 

@@ -15,7 +15,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from harness import HVMAP, ROOT, WORK, quiet_environment
@@ -110,6 +110,26 @@ def tile_list(count: int) -> Path:
     return made(WORK / f"first-{count}.txt", write)
 
 
+def drawn(side: int) -> tuple[Path, Path]:
+    """A block of side × side tiles that differ, for what a few thousand would not keep busy: its list, and
+    its imagery as MBTiles."""
+    x, y = CORNER
+
+    def write(path: Path) -> None:
+        path.write_text(
+            "".join(f"[{x + i}, {y + j}, {ZOOM}]\n" for j in range(side) for i in range(side))
+        )
+
+    tiles = made(WORK / f"block-{side}.txt", write)
+    imagery = made(
+        WORK / f"block-{side}.mbtiles",
+        lambda path: call(
+            HVMAP, "synth", "imagery", "--seed", 7, "--zoom", ZOOM, "--tiles", tiles, "-o", path
+        ),
+    )
+    return tiles, imagery
+
+
 def files(count: int) -> list[Path]:
     """The same tiles as files, in the same order."""
     root = folder()
@@ -128,7 +148,10 @@ def made_model(name: str, file: str) -> Path:
 
 
 def packages(
-    folder: str = "models", precisions: str = "fp32,int8", tiles: str = "--calibrate"
+    folder: str = "models",
+    precisions: str = "fp32,int8",
+    tiles: str = "--calibrate",
+    source: Callable[[], Path] = keras_model,
 ) -> Path:
     """A folder of models as servers have them: xception/1 in fp32, and xception-int8/1 and so on.
 
@@ -137,7 +160,7 @@ def packages(
     return made(
         WORK / folder,
         lambda path: call(
-            sys.executable, "-m", "hvmap_model", "package", keras_model(), "-o", path,
+            sys.executable, "-m", "hvmap_model", "package", source(), "-o", path,
             "--name", "xception", "--precision", precisions, tiles, labelled(),
             # At threshold 0 every tile is found by both, so random scores do not fail the proof.
             "--threshold", 0, "--tiles-count", 64, "--classes", "negative,tower",

@@ -8,6 +8,7 @@ import importlib.metadata
 import os
 import platform
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,7 @@ INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "am
 def machine() -> dict:
     return {
         "processor": processor(),
+        **({"gpu": gpu} if (gpu := graphics()) else {}),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
         "system": f"{platform.freedesktop_os_release()['PRETTY_NAME']}, Linux {platform.release()}",
@@ -36,6 +38,15 @@ def processor() -> str:
     name = facts.get("model name", platform.machine())
     family = f"family {facts['cpu family']} model {facts['model']}" if "cpu family" in facts else ""
     return f"{name} {family} ({have})"
+
+
+def graphics() -> str | None:
+    """The first NVIDIA GPU and its driver."""
+    if shutil.which("nvidia-smi") is None:
+        return None
+    asked = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader", "--id=0"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return told.stdout.strip().replace(", ", ", driver ") if told.returncode == 0 else None
 
 
 def versions(packages: tuple[str, ...]) -> dict[str, str]:

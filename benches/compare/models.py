@@ -1,6 +1,6 @@
 """The models that the rows run.
 
-    models.py xception|brightness FILE
+    models.py xception|shifted|brightness FILE
 """
 
 from __future__ import annotations
@@ -16,6 +16,25 @@ def write_xception(path: Path) -> None:
 
     keras.utils.set_random_seed(1)
     model = NETWORKS["xception"].build(2)
+    file = path.with_suffix(".keras")
+    model.save(file)
+    file.rename(path)
+
+
+def write_shifted(path: Path) -> None:
+    """The same with random shifts in its normalisations, as training leaves them: they become biases of
+    the convolutions, which a GPU feels."""
+    import keras
+    import numpy as np
+    from hvmap_model.networks import NETWORKS
+
+    keras.utils.set_random_seed(1)
+    model = NETWORKS["xception"].build(2)
+    random = np.random.default_rng(1)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            for weight in (layer.beta, layer.moving_mean):
+                weight.assign(random.normal(0, 0.1, weight.shape))
     file = path.with_suffix(".keras")
     model.save(file)
     file.rename(path)
@@ -46,4 +65,6 @@ def write_brightness(path) -> None:
 
 
 if __name__ == "__main__":
-    {"xception": write_xception, "brightness": write_brightness}[sys.argv[1]](Path(sys.argv[2]))
+    {"xception": write_xception, "shifted": write_shifted, "brightness": write_brightness}[sys.argv[1]](
+        Path(sys.argv[2])
+    )

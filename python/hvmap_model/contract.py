@@ -80,7 +80,7 @@ def write(model: onnx.ModelProto, metadata: Metadata) -> None:
         if entry.name == "canary_images":
             value = _png(value)
         elif not isinstance(value, str):
-            value = json.dumps(value, ensure_ascii=False)
+            value = json.dumps(value, ensure_ascii=False, allow_nan=False)
         strings[_PREFIX + entry.name] = value
     onnx.helper.set_model_props(model, strings)
 

@@ -170,5 +170,7 @@ def _at_threshold(proof: Proof, before, after, threshold, labels, precision) -> 
         )
 
 
-def _short(value: float, digits: int = 3) -> float:
-    return float(f"{value:.{digits}g}")
+def _short(value: float, digits: int = 3) -> float | None:
+    """`None` for what is not a number, such as a correlation with scores that are all the same: JSON has
+    no word for it."""
+    return float(f"{value:.{digits}g}") if np.isfinite(value) else None

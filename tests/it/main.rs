@@ -5,6 +5,7 @@
 mod area;
 mod chaining;
 mod cover_golden;
+mod cuda;
 mod exports;
 mod grpc_serving;
 mod guided_scan;
@@ -24,6 +25,7 @@ mod remote_model;
 mod remote_run;
 mod remote_tls;
 mod run_command;
+mod scores;
 mod serve_command;
 mod serving;
 mod synth_command;

@@ -3,18 +3,12 @@
 //! `make test` puts its library beside the tests on x86-64; the tests that need it skip themselves
 //! elsewhere, and say so.
 
-use std::{
-    collections::BTreeMap,
-    ops::ControlFlow,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use hvmap::{
-    ledger::{LedgerError, LedgerReader},
-    tiles::TileCoord,
+use crate::{
+    program::{Folder, hvmap},
+    scores::{demo, difference},
 };
-
-use crate::program::{Folder, Output, hvmap};
 
 /// Where the program under test was built, and ONNX Runtime put beside it.
 fn beside_the_program() -> &'static Path {
@@ -34,48 +28,6 @@ fn fixture(name: &str) -> String {
         "{}/tests/fixtures/models/{name}",
         env!("CARGO_MANIFEST_DIR")
     )
-}
-
-/// The demo model over about a hundred tiles around San Marino's towers.
-fn demo(device: &str, out: &Path, flags: &[&str]) -> Output {
-    let out = out.display().to_string();
-    let mut args = vec![
-        "run",
-        "--bbox=12.44,43.93,12.452,43.938",
-        "--zoom=18",
-        "--demo",
-        "--device",
-        device,
-        "--out",
-        &out,
-    ];
-    args.extend(flags);
-    hvmap(args)
-}
-
-fn scores(run: &Path) -> BTreeMap<TileCoord, f32> {
-    let mut scores = BTreeMap::new();
-    LedgerReader::open(run)
-        .unwrap()
-        .outcomes(|outcome| {
-            let scored = outcome.iter();
-            scores.extend(scored.filter_map(|(tile, outcome)| Some((tile, outcome.score()?))));
-            Ok::<_, LedgerError>(ControlFlow::Continue(()))
-        })
-        .unwrap();
-    scores
-}
-
-/// The largest difference between two runs' scores of the same tiles.
-#[track_caller]
-fn difference(one: &Path, other: &Path) -> f32 {
-    let (one, other) = (scores(one), scores(other));
-    assert!(one.len() > 50, "{} tiles", one.len());
-    assert!(one.keys().eq(other.keys()));
-    one.values()
-        .zip(other.values())
-        .map(|(one, other)| (one - other).abs())
-        .fold(0.0, f32::max)
 }
 
 #[test]

@@ -5,11 +5,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from harness import HVMAP, WORK, Comparison, Contender, Figures, Row, program, whole
-from inputs import TILES, mbtiles, packages, tile_list
+from harness import HVMAP, QUICK, WORK, Comparison, Contender, Figures, Row, program, whole
+from inputs import drawn, made_model, packages
 from runs import THRESHOLD
 
 SECONDS = 10
+BATCH = 64
+"""As a run takes it."""
+SIDE = 64 if QUICK else 512
+"""Of the block of tiles that is run, so that a run lasts longer than it takes to start."""
 SEEN = {"CUDA_VISIBLE_DEVICES": "0"}
 
 
@@ -22,17 +26,23 @@ def missing() -> str | None:
 
 
 def contenders() -> list[Contender]:
-    made = packages("models-gpu", "fp32,fp16", tiles="--tiles")
+    made = packages(
+        "models-gpu",
+        "fp32,fp16",
+        tiles="--tiles",
+        source=lambda: made_model("shifted", "xception-shifted.keras"),
+    )
     models = {
         "fp32": made / "xception" / "1" / "model.onnx",
         "fp16": made / "xception-fp16" / "1" / "model.onnx",
     }
+    tiles, imagery = drawn(SIDE)
     both = []
     for precision, model in models.items():
         both.append(
             program(
                 f"from memory, {precision}",
-                HVMAP, "model", "bench", model, "--device", "cuda", "--seconds", SECONDS, "--json",
+                HVMAP, "model", "bench", model, "--device", "cuda", "--batch", BATCH, "--seconds", SECONDS, "--json",
                 read=lambda text: {"tiles_per_s": whole(text)["best"]["tiles_per_s"]},
                 environment=SEEN,
             )
@@ -41,7 +51,7 @@ def contenders() -> list[Contender]:
         both.append(
             program(
                 f"hvmap run, {precision}",
-                HVMAP, "run", "--tiles", tile_list(TILES), "--zoom", 18, "--imagery", mbtiles(),
+                HVMAP, "run", "--tiles", tiles, "--zoom", 18, "--imagery", imagery,
                 "--model", model, "--threshold", THRESHOLD, "--device", "cuda", "--out", out, "--json",
                 before=lambda out=out: shutil.rmtree(out, ignore_errors=True),
                 read=time_line,
@@ -54,7 +64,7 @@ def contenders() -> list[Contender]:
 def time_line(text: str) -> Figures:
     """The rate, and the share of their time for which the threads of each stage were at work."""
     report = whole(text)
-    assert report["scored"] == TILES, f"{report['scored']} tiles were scored of {TILES}"
+    assert report["scored"] == SIDE**2, f"{report['scored']} tiles were scored of {SIDE**2}"
     shares = {f"{stage['name']}_busy": stage["busy"] for stage in report["stages"]}
     return {"tiles_per_s": report["tiles_per_s"], "elapsed_s": report["elapsed_s"]} | shares
 
@@ -71,7 +81,6 @@ ROW = Row(
     "bounds it, where predicting is, copies, kernels and the gaps between them do; `nsys profile` "
     "on the commands tells those apart.",
     turns=3,
-    packages=("onnxruntime",),
     figures={
         "tiles_per_s": "tiles/s",
         "fetch_busy": "fetching",

@@ -10,14 +10,10 @@ const BATCH_SIZE_CPU_INT8: usize = 2;
 const BATCH_SIZE_OPENVINO_INT8: usize = 4;
 /// Images a run on CUDA.
 const BATCH_SIZE_CUDA: usize = 64;
-/// Classifiers on CUDA: while one computes, the other's images travel.
-const WORKERS_CUDA: usize = 2;
 
 /// Batches worth measuring on the processor, and on CUDA.
 const BATCHES_CPU: [usize; 5] = [1, 2, 4, 8, 16];
-const BATCHES_CUDA: [usize; 4] = [16, 32, 64, 128];
-/// Classifiers worth measuring on CUDA.
-const WORKERS_CUDA_TRIED: [usize; 4] = [1, 2, 3, 4];
+const BATCHES_CUDA: [usize; 4] = [32, 64, 128, 256];
 
 /// Classifiers at once, threads of each, and images a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +41,8 @@ impl Decided {
 }
 
 impl Arrangement {
-    /// What suits most models of a precision: a classifier of one thread a core, or two on a CUDA
-    /// device.
+    /// What suits most models of a precision: a classifier of one thread a core. On a CUDA device
+    /// they decode, and take turns at its sessions.
     #[must_use]
     pub fn usual(device: Device, cores: usize, precision: Option<&str>, decided: Decided) -> Self {
         let int8 = precision == Some("int8");
@@ -54,7 +50,7 @@ impl Arrangement {
             Device::Cpu if int8 => (cores, BATCH_SIZE_CPU_INT8),
             Device::OpenVino(_) if int8 => (cores, BATCH_SIZE_OPENVINO_INT8),
             Device::Cpu | Device::OpenVino(_) => (cores, BATCH_SIZE_CPU),
-            Device::Cuda(_) => (WORKERS_CUDA, BATCH_SIZE_CUDA),
+            Device::Cuda(_) => (cores, BATCH_SIZE_CUDA),
         };
         let threads = decided.threads.unwrap_or(1).max(1);
         // More threads a session leave cores for fewer sessions.
@@ -99,7 +95,7 @@ impl Arrangement {
                 }
                 pairs
             }
-            Device::Cuda(_) => WORKERS_CUDA_TRIED.map(|workers| (workers, 1)).into(),
+            Device::Cuda(_) => vec![(cores, 1)],
         };
         let batches: &[usize] = match device {
             Device::Cpu | Device::OpenVino(_) => &BATCHES_CPU,

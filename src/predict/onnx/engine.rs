@@ -5,14 +5,14 @@ use std::{path::PathBuf, sync::Arc};
 use ort::{
     ep::{
         ArbitrarilyConfigurableExecutionProvider, CUDA, ExecutionProvider,
-        ExecutionProviderDispatch, OpenVINO,
+        ExecutionProviderDispatch, OpenVINO, cuda,
     },
     logging::LogLevel,
     session::{
         Session,
         builder::{GraphOptimizationLevel, SessionBuilder},
     },
-    value::TensorRef,
+    value::{Tensor, TensorRef},
 };
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
     device::{Arithmetic, Device, has_bf16, has_exact_byte_products},
     library::Library,
     plan::{Element, Plan, Port, Signature},
-    session::WorkerSession,
+    session::{SessionPool, WorkerSession},
 };
 use crate::{image::RGB_BYTES, predict::PredictError, tiles::TILE_SIZE_PX};
 
@@ -32,10 +32,10 @@ pub enum Source {
     Embedded(&'static [u8]),
 }
 
-/// Opens a session for one worker, or OpenVINO's for all of them.
+/// Opens a session, for as many workers as the device lets share it.
 ///
-/// OpenVINO plans for the batch of the arrangement and no other, if the number of images goes by
-/// `batch_name` in the model: what it plans for every batch is slower (docs/BENCHMARKS.md).
+/// Where the device fixes the batch, it takes the arrangement's and no other, if the number of images
+/// goes by `batch_name` in the model.
 ///
 /// # Errors
 /// When the device cannot be used or the model cannot be loaded.
@@ -60,13 +60,14 @@ pub fn open_session(
         Device::Cuda(number) => builder = with_cuda(builder, library, device, number)?,
         Device::OpenVino(arithmetic) => {
             builder = with_openvino(builder, library, device, arithmetic, arrangement)?;
-            if let Some(name) = batch_name {
-                let images = arrangement.batch_size as i64;
-                builder = builder
-                    .with_dimension_override(name, images)
-                    .map_err(|error| unavailable(device, &error))?;
-            }
         }
+    }
+    if device.fixes_the_batch()
+        && let Some(name) = batch_name
+    {
+        builder = builder
+            .with_dimension_override(name, arrangement.batch_size as i64)
+            .map_err(|error| unavailable(device, &error))?;
     }
     match source {
         Source::File(path) => builder.commit_from_file(path),
@@ -101,7 +102,17 @@ fn with_cuda(
     if !CUDA::is_available().unwrap_or(false) {
         return Err(built_without("CUDA", library, device));
     }
-    let provider = CUDA::default().with_device_id(i32::from(number));
+    let provider = CUDA::default()
+        .with_device_id(i32::from(number))
+        // Tensor cores take images whose channels lie together, and a bias added in the convolution
+        // saves a way through memory and back (benches/compare/tried.md).
+        .with_prefer_nhwc(true)
+        .with_fuse_conv_bias(true)
+        // Timing the algorithms takes others from run to run, which round otherwise, and slow ones
+        // while another session keeps the device busy.
+        .with_conv_algorithm_search(cuda::ConvAlgorithmSearch::Heuristic)
+        // fp32 is multiplied with 10 of its 23 bits where tensor cores can: four times as fast.
+        .with_tf32(true);
     with_provider(builder, device, provider.build())
 }
 
@@ -211,6 +222,8 @@ pub struct Engine {
     /// Prepared images of a run, for models that do not take tiles as they are.
     numbers: Vec<f32>,
     bytes: Vec<u8>,
+    /// A run's tiles where the device reads them by itself.
+    staged: Option<Tensor<u8>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -232,6 +245,16 @@ impl Engine {
         batch_size: usize,
     ) -> Self {
         let fixed = session.batch_fixed();
+        let tile = TILE_SIZE_PX as usize;
+        let staged = match (session.pool(), &plan.pixels, fixed) {
+            (Some(pool), None, Some(images)) => pool
+                .page_locked([images, tile, tile, 3])
+                .unwrap_or_else(|error| {
+                    tracing::debug!("tiles go to the device by ordinary memory: {error}");
+                    None
+                }),
+            _ => None,
+        };
         Self {
             model,
             run_size: fixed.unwrap_or(batch_size).max(1),
@@ -240,10 +263,17 @@ impl Engine {
             plan,
             numbers: Vec::new(),
             bytes: Vec::new(),
+            staged,
         }
     }
 
-    /// An engine for one more worker, where workers may share a session.
+    /// The sessions that its worker takes turns at with others, where the device has them so.
+    #[must_use]
+    pub fn pool(&self) -> Option<&SessionPool> {
+        self.session.pool()
+    }
+
+    /// An engine for one more worker, where workers may share sessions.
     #[must_use]
     pub fn for_another(&self) -> Option<Self> {
         let session = self.session.for_another()?;
@@ -284,17 +314,21 @@ impl Engine {
         };
 
         let tile = TILE_SIZE_PX as usize;
-        let input = match (&plan.pixels, plan.element) {
-            (None, _) if filled == count => {
+        let input = match (&plan.pixels, plan.element, &mut self.staged) {
+            (None, _, Some(staged)) => {
+                staged.extract_tensor_mut().1[..tiles.len()].copy_from_slice(tiles);
+                Ok(staged.view().into_dyn())
+            }
+            (None, _, None) if filled == count => {
                 TensorRef::from_array_view(([count, tile, tile, 3], tiles)).map(TensorRef::into_dyn)
             }
-            (None, _) => {
+            (None, _, None) => {
                 self.bytes.resize(filled * RGB_BYTES, 0);
                 self.bytes[..tiles.len()].copy_from_slice(tiles);
                 TensorRef::from_array_view(([filled, tile, tile, 3], self.bytes.as_slice()))
                     .map(TensorRef::into_dyn)
             }
-            (Some(pixels), Element::U8) => {
+            (Some(pixels), Element::U8, _) => {
                 let image = pixels.image_len();
                 self.bytes.resize(filled * image, 0);
                 for (tile, out) in tiles
@@ -306,7 +340,7 @@ impl Engine {
                 TensorRef::from_array_view((pixels.shape(filled), self.bytes.as_slice()))
                     .map(TensorRef::into_dyn)
             }
-            (Some(pixels), Element::F32) => {
+            (Some(pixels), Element::F32, _) => {
                 let image = pixels.image_len();
                 self.numbers.resize(filled * image, 0.0);
                 for (tile, out) in tiles

@@ -17,7 +17,7 @@ use super::{
     canary::built_in_tiles,
     classifier::OnnxClassifier,
     contract::{Contract, Training},
-    device::{Device, DeviceChoice, processor},
+    device::{Device, DeviceChoice, Sharing, processor},
     engine::{Answers, Engine, Source, open_session, signature},
     graph::{self, GraphFacts},
     library::{self, Library},
@@ -99,7 +99,7 @@ impl OnnxModel {
         let (session, device) = open_on(name, &source, &library, &facts, settings)?;
         let mut signature = signature(&session);
         // Only such a session was opened for a certain number of images.
-        if device.shares_a_session() && facts.batch_name.is_some() {
+        if device.fixes_the_batch() && facts.batch_name.is_some() {
             signature = signature.with_open_batch();
         }
         let contract = read_contract(name, &session)?;
@@ -270,34 +270,49 @@ impl OnnxModel {
         // A panic elsewhere leaves the slot whole: an engine or none.
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(engine) = next.take() {
+            self.fill_up(&engine)?;
             *next = engine.for_another();
             return Ok(engine);
         }
-        if self.device.shares_a_session() {
-            // Who comes meanwhile waits for the session rather than opening one more.
-            let engine = self.open()?;
-            *next = engine.for_another();
-            return Ok(engine);
+        if self.device.sharing() == Sharing::Apiece {
+            drop(next);
+            return self.open();
         }
-        drop(next);
-        self.open()
+        // Who comes meanwhile waits for the session rather than opening one more.
+        let engine = self.open()?;
+        self.fill_up(&engine)?;
+        *next = engine.for_another();
+        Ok(engine)
+    }
+
+    /// Opens the sessions that an engine's worker takes turns at with the others.
+    fn fill_up(&self, engine: &Engine) -> Result<(), PredictError> {
+        if let (Some(pool), Sharing::InTurns(sessions)) = (engine.pool(), self.device.sharing()) {
+            while pool.sessions() < sessions.min(self.arrangement.workers) {
+                pool.add(self.session()?);
+            }
+        }
+        Ok(())
     }
 
     fn open(&self) -> Result<Engine, PredictError> {
-        let session = open_session(
+        Ok(Engine::new(
+            Arc::clone(&self.name),
+            WorkerSession::of(self.session()?, self.device),
+            Arc::clone(&self.plan),
+            self.arrangement.batch_size,
+        ))
+    }
+
+    fn session(&self) -> Result<Session, PredictError> {
+        open_session(
             &self.name,
             &self.source,
             &self.library,
             self.device,
             self.arrangement,
             self.batch_name.as_deref(),
-        )?;
-        Ok(Engine::new(
-            Arc::clone(&self.name),
-            WorkerSession::of(session, self.device),
-            Arc::clone(&self.plan),
-            self.arrangement.batch_size,
-        ))
+        )
     }
 
     /// How classifiers opened from now on are laid out on the machine.

@@ -1,24 +1,34 @@
-//! A worker's access to an ONNX Runtime session: its own, or one that all workers run at once.
+//! A worker's access to an ONNX Runtime session: its own, one that all workers run at once, or some
+//! that they take turns at.
 
 use std::{
     ffi::{CStr, CString},
     ptr::{self, NonNull},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use ort::{
     AsPointer,
+    memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType},
     session::Session,
-    value::{DynValue, DynValueRef},
+    value::{DynValue, DynValueRef, Tensor},
 };
 
-use super::{device::Device, plan::Port};
+use super::{
+    device::{Device, Sharing},
+    plan::Port,
+};
 
 /// What computes a worker's batches.
 #[derive(Debug)]
 pub enum WorkerSession {
     Own(Session),
     Shared(Arc<SharedSession>),
+    Pooled(Arc<SessionPool>),
 }
 
 impl WorkerSession {
@@ -28,30 +38,39 @@ impl WorkerSession {
     /// When the session has no input.
     #[must_use]
     pub fn of(session: Session, device: Device) -> Self {
-        if device.shares_a_session() {
-            Self::Shared(SharedSession::new(session).into())
-        } else {
-            Self::Own(session)
+        match device.sharing() {
+            Sharing::Apiece => Self::Own(session),
+            Sharing::AtOnce => Self::Shared(SharedSession::new(session).into()),
+            Sharing::InTurns(_) => Self::Pooled(SessionPool::of(session, device).into()),
         }
     }
 
     /// Images that every run takes, where the file or how the session was opened fixes them.
     #[must_use]
     pub fn batch_fixed(&self) -> Option<usize> {
-        let session = match self {
-            Self::Own(session) => session,
-            Self::Shared(shared) => &shared.session,
-        };
-        let input = Port::of(session.inputs().first()?);
-        usize::try_from(*input.shape.first()?).ok()
+        match self {
+            Self::Own(session) => batch_fixed(session),
+            Self::Shared(shared) => batch_fixed(&shared.session),
+            Self::Pooled(pool) => pool.batch_fixed,
+        }
     }
 
-    /// The same session for one more worker, where it may be shared.
+    /// The same sessions for one more worker, where they may be shared.
     #[must_use]
     pub fn for_another(&self) -> Option<Self> {
         match self {
             Self::Own(_) => None,
             Self::Shared(session) => Some(Self::Shared(Arc::clone(session))),
+            Self::Pooled(pool) => Some(Self::Pooled(Arc::clone(pool))),
+        }
+    }
+
+    /// The sessions that workers take turns at.
+    #[must_use]
+    pub fn pool(&self) -> Option<&SessionPool> {
+        match self {
+            Self::Own(_) | Self::Shared(_) => None,
+            Self::Pooled(pool) => Some(pool),
         }
     }
 
@@ -61,11 +80,114 @@ impl WorkerSession {
     /// ONNX Runtime's.
     pub fn run(&mut self, input: DynValueRef<'_>) -> ort::Result<Vec<DynValue>> {
         match self {
-            Self::Own(session) => {
-                let outputs = session.run(ort::inputs![input])?;
-                Ok(outputs.into_iter().map(|(_, value)| value).collect())
-            }
+            Self::Own(session) => run_alone(session, input),
             Self::Shared(session) => session.run(&input),
+            Self::Pooled(pool) => pool.run(input),
+        }
+    }
+}
+
+fn run_alone(session: &mut Session, input: DynValueRef<'_>) -> ort::Result<Vec<DynValue>> {
+    let outputs = session.run(ort::inputs![input])?;
+    Ok(outputs.into_iter().map(|(_, value)| value).collect())
+}
+
+fn batch_fixed(session: &Session) -> Option<usize> {
+    let input = Port::of(session.inputs().first()?);
+    usize::try_from(*input.shape.first()?).ok()
+}
+
+/// Some sessions of one model for more workers than there are of them. The one that waited longest
+/// goes first.
+#[derive(Debug)]
+pub struct SessionPool {
+    back: Sender<Session>,
+    free: Receiver<Session>,
+    opened: AtomicUsize,
+    device: Device,
+    /// Images that every run takes, where that is fixed.
+    batch_fixed: Option<usize>,
+}
+
+impl SessionPool {
+    fn of(session: Session, device: Device) -> Self {
+        let (back, free) = unbounded();
+        let batch_fixed = batch_fixed(&session);
+        let pool = Self {
+            back,
+            free,
+            opened: AtomicUsize::new(0),
+            device,
+            batch_fixed,
+        };
+        pool.add(session);
+        pool
+    }
+
+    /// One more session of the same model, opened in the same way.
+    pub fn add(&self, session: Session) {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        self.free_again(session);
+    }
+
+    /// Sessions, free or at work.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    /// Memory for the bytes of a shape that the device reads by itself, where it has such: what lies
+    /// elsewhere is first copied there by a processor, while a session waits.
+    ///
+    /// # Errors
+    /// ONNX Runtime's.
+    pub fn page_locked(&self, shape: [usize; 4]) -> ort::Result<Option<Tensor<u8>>> {
+        let Device::Cuda(number) = self.device else {
+            return Ok(None);
+        };
+        let memory = MemoryInfo::new(
+            AllocationDevice::CUDA_PINNED,
+            i32::from(number),
+            AllocatorType::Device,
+            MemoryType::CPUInput,
+        )?;
+        let allocator = Allocator::new(self.turn().session(), memory)?;
+        Tensor::new(&allocator, shape).map(Some)
+    }
+
+    fn run(&self, input: DynValueRef<'_>) -> ort::Result<Vec<DynValue>> {
+        run_alone(self.turn().session(), input)
+    }
+
+    /// Waits for a session.
+    fn turn(&self) -> Turn<'_> {
+        Turn {
+            session: Some(self.free.recv().expect("the pool holds a sender")),
+            pool: self,
+        }
+    }
+
+    fn free_again(&self, session: Session) {
+        self.back.send(session).expect("the pool holds a receiver");
+    }
+}
+
+/// A session in work, which is free again when this ends, also by a panic.
+struct Turn<'a> {
+    session: Option<Session>,
+    pool: &'a SessionPool,
+}
+
+impl Turn<'_> {
+    fn session(&mut self) -> &mut Session {
+        self.session.as_mut().expect("given back when this ends")
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            self.pool.free_again(session);
         }
     }
 }
@@ -132,5 +254,70 @@ impl SharedSession {
             unsafe { DynValue::from_ptr(value, Some(allocator)) }
         };
         Ok(values.into_iter().map(owned).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use ort::value::TensorRef;
+
+    use super::{
+        super::{
+            arrangement::{Arrangement, Decided},
+            device::DeviceChoice,
+            engine::{Source, open_session},
+            library,
+        },
+        *,
+    };
+    use crate::{image::RGB_BYTES, tiles::TILE_SIZE_PX};
+
+    fn session() -> Session {
+        let file = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/fixtures/models/contract.onnx"
+        );
+        let library = library::load(None, DeviceChoice::Cpu).unwrap();
+        let alone = Arrangement::usual(Device::Cpu, 1, None, Decided::default());
+        let source = Source::File(file.into());
+        open_session(file, &source, &library, Device::Cpu, alone, None).unwrap()
+    }
+
+    fn first_output(pool: &SessionPool, tile: &[u8], side: usize) -> ort::Result<Vec<f32>> {
+        let input = TensorRef::from_array_view(([1, side, side, 3], tile))?.into_dyn();
+        let outputs = pool.run(input)?;
+        Ok(outputs[0].try_extract_tensor::<f32>()?.1.to_vec())
+    }
+
+    #[test]
+    fn more_workers_than_sessions_take_turns_and_get_what_one_alone_gets() {
+        let side = TILE_SIZE_PX as usize;
+        let tile: Vec<u8> = (0..RGB_BYTES).map(|i| (i * 31 % 251) as u8).collect();
+        let pool = SessionPool::of(session(), Device::Cpu);
+        let alone = first_output(&pool, &tile, side).unwrap();
+        assert!(alone.iter().all(|score| score.is_finite()));
+        pool.add(session());
+        assert_eq!(pool.sessions(), 2);
+        thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    for _ in 0..4 {
+                        assert_eq!(first_output(&pool, &tile, side).unwrap(), alone);
+                    }
+                });
+            }
+        });
+        assert_eq!(pool.free.len(), 2, "all turns are over");
+    }
+
+    #[test]
+    fn a_run_that_fails_gives_its_session_back() {
+        let pool = SessionPool::of(session(), Device::Cpu);
+        for _ in 0..2 {
+            first_output(&pool, &[0; 27], 3).unwrap_err();
+        }
+        assert_eq!(pool.free.len(), 1);
     }
 }

@@ -89,7 +89,9 @@ pub struct EngineArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub batch: Option<u16>,
 
-    /// Classifiers at once [default: one for each core, 2 on CUDA]
+    /// Classifiers at once [default: one for each core]
+    ///
+    /// On CUDA they decode, and take turns at two sessions.
     ///
     /// Without --batch, --workers and --threads `hvmap run` takes what `hvmap model bench` found to
     /// be the fastest on this machine, where it was run.

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,12 @@ def test_the_report_tells_recall_and_false_positives_at_several_thresholds():
     assert rows[0.5]["false_positives_source"] == rows[0.5]["false_positives_package"] == 20
     assert (rows[0.9]["recall_source"], rows[0.9]["recall_package"]) == (1.0, 0.0)
     assert not proven(SCORES, labels=None).thresholds
+
+
+def test_figures_that_are_no_numbers_have_no_value_since_json_has_no_word_for_them():
+    proof = proven(np.full_like(SCORES, 0.5), precision="fp16")
+    assert proof.figures["rank_correlation"] is None
+    assert json.dumps(proof.figures, allow_nan=False)
 
 
 def test_the_rank_correlation_shares_the_ranks_of_equal_scores():

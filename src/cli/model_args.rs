@@ -89,7 +89,7 @@ pub struct EngineArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub batch: Option<u16>,
 
-    /// Classifiers at once [default: one for each core]
+    /// Classifiers at once [default: one for each core, at most 32 on CUDA]
     ///
     /// On CUDA they decode, and take turns at two sessions.
     ///

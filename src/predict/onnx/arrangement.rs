@@ -10,6 +10,9 @@ const BATCH_SIZE_CPU_INT8: usize = 2;
 const BATCH_SIZE_OPENVINO_INT8: usize = 4;
 /// Images a run on CUDA.
 const BATCH_SIZE_CUDA: usize = 64;
+/// Workers on CUDA at most, each with two batches in memory, of 25 MB together: more than so many
+/// decode faster than any one device computes.
+const WORKERS_CUDA_MAX: usize = 32;
 
 /// Batches worth measuring on the processor, and on CUDA.
 const BATCHES_CPU: [usize; 5] = [1, 2, 4, 8, 16];
@@ -50,7 +53,7 @@ impl Arrangement {
             Device::Cpu if int8 => (cores, BATCH_SIZE_CPU_INT8),
             Device::OpenVino(_) if int8 => (cores, BATCH_SIZE_OPENVINO_INT8),
             Device::Cpu | Device::OpenVino(_) => (cores, BATCH_SIZE_CPU),
-            Device::Cuda(_) => (cores, BATCH_SIZE_CUDA),
+            Device::Cuda(_) => (cores.min(WORKERS_CUDA_MAX), BATCH_SIZE_CUDA),
         };
         let threads = decided.threads.unwrap_or(1).max(1);
         // More threads a session leave cores for fewer sessions.
@@ -95,7 +98,7 @@ impl Arrangement {
                 }
                 pairs
             }
-            Device::Cuda(_) => vec![(cores, 1)],
+            Device::Cuda(_) => vec![(self.workers, 1)],
         };
         let batches: &[usize] = match device {
             Device::Cpu | Device::OpenVino(_) => &BATCHES_CPU,
@@ -184,6 +187,16 @@ mod tests {
             batch_size: Some(8),
         };
         assert_eq!(worth_measuring(Device::Cuda(0), 4, every, None).len(), 1);
+    }
+
+    #[test]
+    fn a_gpus_workers_decode_on_the_cores_and_do_not_fill_the_memory() {
+        let usual = |cores| Arrangement::usual(Device::Cuda(0), cores, None, Decided::default());
+        assert_eq!(usual(16).workers, 16);
+        assert_eq!(usual(128).workers, WORKERS_CUDA_MAX);
+        let all = worth_measuring(Device::Cuda(0), 128, Decided::default(), None);
+        assert_eq!(pairs(&all), [(WORKERS_CUDA_MAX, 1)]);
+        assert_eq!(all.len(), BATCHES_CUDA.len());
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::{
 
 /// Counted up when the strategy comes to choose other tiles by the same answers: a run that an older
 /// program began is then gone on with as another scan, which repeats no tile.
-const FOLLOW_REVISION: u32 = 2;
+const FOLLOW_REVISION: u32 = 3;
 
 /// The names of the strategies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -38,7 +38,7 @@ pub struct ScanArgs {
     #[arg(long, value_enum, default_value_t = ScanName::Everything)]
     pub scan: ScanName,
 
-    /// A guided scan ends when no tile is expected to lead to this many towers [default: 0.003]
+    /// A guided scan ends when no tile is expected to lead to this many towers [default: 0.002]
     ///
     /// Half of it looks at some more tiles for some more towers. See docs/GUIDED-SCAN.md.
     #[arg(long, value_name = "TOWERS", value_parser = fraction)]

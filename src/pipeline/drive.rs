@@ -13,7 +13,7 @@ use crate::{
     ledger::Ledger,
     scan::{Next, Scan},
     telemetry::{Activity, Stage},
-    tiles::{BlockOutcome, StateCounts, VisitReason},
+    tiles::{BlockOutcome, StateCounts, VisitReason, WorkUnit},
 };
 
 /// How long the loop sleeps at most before it looks at the stop flag and the clock again.
@@ -86,7 +86,7 @@ impl Drive<'_> {
             next: scan.first_sequence(),
         });
         // As many as are in flight.
-        let mut reasons: HashMap<u64, VisitReason> = HashMap::new();
+        let mut units: HashMap<u64, WorkUnit> = HashMap::new();
         let mut in_flight = 0;
         let mut finished = false;
         self.record.add_thread();
@@ -96,11 +96,12 @@ impl Drive<'_> {
                     Next::Unit(unit) if contains(&committed, unit.sequence) => {
                         if let Some(learning) = &mut learning {
                             let outcome = self.ledger.reader().first_outcome(unit.sequence)?;
+                            check(&unit, &outcome, "the run's ledger")?;
                             learning.add(outcome, scan);
                         }
                     }
                     Next::Unit(unit) => {
-                        reasons.insert(unit.sequence, unit.reason);
+                        units.insert(unit.sequence, unit.clone());
                         executor.submit(unit)?;
                         in_flight += 1;
                     }
@@ -122,9 +123,11 @@ impl Drive<'_> {
                 .time(Activity::Waiting, || executor.next_outcome(PATIENCE))?;
             if let Some(outcome) = outcome {
                 in_flight -= 1;
-                let reason = reasons
-                    .remove(&outcome.sequence)
-                    .unwrap_or(VisitReason::Everything);
+                let unit = units.remove(&outcome.sequence);
+                if let Some(unit) = &unit {
+                    check(unit, &outcome, "what works for the run")?;
+                }
+                let reason = unit.map_or(VisitReason::Everything, |unit| unit.reason);
                 self.record.time(Activity::Busy, || match self.recording {
                     Recording::First => self.ledger.record(&outcome, reason).map(|_| ()),
                     Recording::Retry => self.ledger.record_retry(&outcome),
@@ -148,6 +151,29 @@ impl Drive<'_> {
             (self.observe)(&progress);
         }
     }
+}
+
+/// An outcome of other tiles than its unit's must not be recorded under its number, nor learnt from:
+/// a scan that comes to choose otherwise than it did would go on with answers that belong elsewhere.
+fn check(
+    unit: &WorkUnit,
+    outcome: &BlockOutcome,
+    answerer: &'static str,
+) -> Result<(), PipelineError> {
+    let same = outcome.block == unit.block
+        && outcome.wanted == unit.wanted
+        && outcome.tiles.len() == unit.wanted.count();
+    if same {
+        return Ok(());
+    }
+    Err(PipelineError::OtherUnit {
+        sequence: unit.sequence,
+        answerer,
+        asked: unit.wanted.count(),
+        asked_of: unit.block,
+        answered: outcome.tiles.len(),
+        answered_of: outcome.block,
+    })
 }
 
 /// Holds outcomes back until those before them have come.

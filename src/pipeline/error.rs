@@ -1,6 +1,11 @@
 //! What stops a run.
 
-use crate::{imagery::ImageryError, ledger::LedgerError, predict::PredictError, tiles::TileCoord};
+use crate::{
+    imagery::ImageryError,
+    ledger::LedgerError,
+    predict::PredictError,
+    tiles::{BlockCoord, TileCoord},
+};
 
 /// Trouble that ends a run before its plan is done. What was committed stays.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +24,19 @@ pub enum PipelineError {
         count: usize,
         tile: TileCoord,
         reason: String,
+    },
+    #[error(
+        "the scan asked in unit {sequence} for {asked} tiles of block {}/{}/{}, and {answerer} \
+         answers {answered} of block {}/{}/{}",
+        asked_of.z, asked_of.x, asked_of.y, answered_of.z, answered_of.x, answered_of.y
+    )]
+    OtherUnit {
+        sequence: u64,
+        answerer: &'static str,
+        asked: usize,
+        asked_of: BlockCoord,
+        answered: usize,
+        answered_of: BlockCoord,
     },
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),

@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use super::*;
@@ -17,9 +18,12 @@ use crate::{
     },
     ledger::{Ledger, LedgerError, tests::manifest},
     predict::{Batch, Classifier, ImageForm, Model, ModelInfo, PredictError, Predictions},
-    scan::Everything,
+    scan::{Everything, Next, Scan},
     telemetry::{Stage, Trouble},
-    tiles::{BlockCoord, StateCounts, TileCoord, TileMask, WorkUnit},
+    tiles::{
+        BlockCoord, BlockOutcome, StateCounts, TileCoord, TileMask, TileOutcome, VisitReason,
+        WorkUnit,
+    },
 };
 
 const BLOCKS: u32 = 3;
@@ -545,4 +549,100 @@ fn a_tile_that_the_source_forgets_counts_as_failed() {
         ledger.reader().counts(PLANNED).unwrap().fetch_failed,
         expected_counts().fetch_failed + forgotten.count() as u64 - forgotten_down
     );
+}
+
+/// A scan of one unit that learns.
+struct OneUnit(Option<WorkUnit>);
+
+impl Scan for OneUnit {
+    fn name(&self) -> &'static str {
+        "one unit"
+    }
+
+    fn planned(&self) -> u64 {
+        PLANNED
+    }
+
+    fn window(&self) -> Option<u64> {
+        Some(1)
+    }
+
+    fn next(&mut self) -> Next {
+        self.0.take().map_or(Next::Finished, Next::Unit)
+    }
+
+    fn learn(&mut self, _: &BlockOutcome) {}
+}
+
+/// Answers every unit with the tiles of another one.
+struct Confused {
+    answers: TileMask,
+    asked: Option<WorkUnit>,
+}
+
+impl Executor for Confused {
+    fn capacity(&self) -> usize {
+        1
+    }
+
+    fn submit(&mut self, unit: WorkUnit) -> Result<(), PipelineError> {
+        self.asked = Some(unit);
+        Ok(())
+    }
+
+    fn next_outcome(&mut self, _: Duration) -> Result<Option<BlockOutcome>, PipelineError> {
+        Ok(self.asked.take().map(|unit| BlockOutcome {
+            sequence: unit.sequence,
+            block: unit.block,
+            tiles: vec![TileOutcome::Blank; self.answers.count()],
+            wanted: self.answers.clone(),
+            candidates: Vec::new(),
+            low_contrast: Vec::new(),
+        }))
+    }
+}
+
+#[test]
+fn answers_for_other_tiles_than_a_unit_asked_for_are_refused_and_not_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::create(dir.path(), &manifest()).unwrap();
+    let mut run = |asked: &[u16], answered: &[u16]| {
+        let mut scan = OneUnit(Some(WorkUnit {
+            sequence: 0,
+            block: BlockCoord { z: 18, x: 0, y: 7 },
+            wanted: asked.iter().copied().collect(),
+            reason: VisitReason::Follow,
+        }));
+        let mut executor = Confused {
+            answers: answered.iter().copied().collect(),
+            asked: None,
+        };
+        let ending = Drive {
+            ledger: &mut ledger,
+            recording: Recording::First,
+            threshold: 0.5,
+            stop: &AtomicBool::new(false),
+            record: &Stage::new("record"),
+            observe: &mut |_| {},
+        }
+        .run(&mut scan, &mut executor);
+        (ending, ledger.reader().committed().unwrap().len())
+    };
+    let (ending, committed) = run(&[5, 6], &[5, 7]);
+    assert!(
+        matches!(ending, Err(PipelineError::OtherUnit { sequence: 0, .. })),
+        "{ending:?}"
+    );
+    assert_eq!(committed, 0);
+    let (ending, committed) = run(&[5, 6], &[5, 6]);
+    assert_eq!((ending.unwrap(), committed), (Ending::Complete, 1));
+    // On a resume the ledger answers, for a scan that chooses otherwise by now.
+    let (ending, _) = run(&[5, 6, 7], &[]);
+    let message = ending.unwrap_err().to_string();
+    assert!(
+        message.contains("3 tiles of block 18/0/7") && message.contains("ledger answers 2 of"),
+        "{message}"
+    );
+    let (ending, _) = run(&[5, 6], &[]);
+    assert_eq!(ending.unwrap(), Ending::Complete);
 }

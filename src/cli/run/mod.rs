@@ -336,6 +336,11 @@ fn pipeline_trouble(error: PipelineError, plan: &Plan) -> CliError {
         error => {
             let advice = match &error {
                 PipelineError::Imagery(error) => error.hint().map(|hint| format!("{hint}\n")),
+                PipelineError::OtherUnit { .. } => Some(
+                    "the scan chooses otherwise than when the run began; --scan everything, or \
+                     another --scan-stop, goes on and repeats no tile\n"
+                        .to_owned(),
+                ),
                 _ => None,
             };
             CliError::from(error).hint(format!(

@@ -59,6 +59,7 @@ impl Follow<'_> {
     pub(super) fn insert(&mut self, track: Track) -> u32 {
         let number = self.tracks.len() as u32;
         let mut track = Box::new(track);
+        self.find_sides(&mut track);
         for cell in &track.cells {
             let (x, y) = cell.tile();
             let Some(block) = self.grid.block_of(x, y) else {

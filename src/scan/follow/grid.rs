@@ -11,6 +11,10 @@ const RATE_TILES: f32 = 20_000.0;
 /// Side of a cell in tiles, and cells along the side of a block.
 const CELL_SIDE: i64 = 16;
 const CELLS: usize = BLOCK_SIDE as usize / CELL_SIDE as usize;
+/// The same of the cells by which hits of lines are counted, and how many of those away is near.
+const LINKED_SIDE: i64 = 8;
+const LINKED_REACH: i64 = 2;
+const LINKED_CELLS: usize = BLOCK_SIDE as usize / LINKED_SIDE as usize;
 
 /// What is known of one block.
 pub(super) struct Block {
@@ -28,6 +32,8 @@ pub(super) struct Block {
     pub(super) tracks: Vec<u32>,
     /// Hits that belong to a line.
     pub(super) linked: u32,
+    /// The same of each of its cells of 8 tiles, row by row, and of the cells near that one.
+    linked_near: [u8; LINKED_CELLS * LINKED_CELLS],
     /// What was answered here, and what the block is like by that.
     answers: Answers,
     place: Place,
@@ -67,6 +73,7 @@ impl<'a> Grid<'a> {
                     hits: TileMask::new(),
                     tracks: Vec::new(),
                     linked: 0,
+                    linked_near: [0; LINKED_CELLS * LINKED_CELLS],
                     answers: Answers::default(),
                     place: Place::unseen(rate_prior),
                     cells: Vec::new(),
@@ -148,6 +155,32 @@ impl<'a> Grid<'a> {
     pub(super) fn around(&self, block: u32, reach: i64) -> impl Iterator<Item = &Block> + '_ {
         (-reach..=reach)
             .flat_map(move |dy| (-reach..=reach).filter_map(move |dx| self.beside(block, dx, dy)))
+    }
+
+    /// Counts a hit that belongs to a line.
+    pub(super) fn count_linked(&mut self, x: i64, y: i64) {
+        if let Some(block) = self.block_of(x, y) {
+            self.blocks[block as usize].linked += 1;
+        }
+        let reach = -LINKED_REACH..=LINKED_REACH;
+        for (dx, dy) in reach
+            .clone()
+            .flat_map(|dy| reach.clone().map(move |dx| (dx, dy)))
+        {
+            let (x, y) = (x + dx * LINKED_SIDE, y + dy * LINKED_SIDE);
+            if let Some(block) = self.block_of(x, y) {
+                let near = &mut self.blocks[block as usize].linked_near[linked_cell_of(x, y)];
+                *near = near.saturating_add(1);
+            }
+        }
+    }
+
+    /// Hits of lines near a tile: in its cell of 8 tiles, and up to two cells away. Counted up to
+    /// 255.
+    pub(super) fn linked_near(&self, x: i64, y: i64) -> u8 {
+        self.block_of(x, y).map_or(0, |block| {
+            self.blocks[block as usize].linked_near[linked_cell_of(x, y)]
+        })
     }
 
     /// What the cell of a tile is like, or its block where nothing was answered yet.
@@ -259,6 +292,12 @@ impl<'a> Grid<'a> {
 fn cell_of(x: i64, y: i64) -> usize {
     let cells = CELLS as i64;
     ((y / CELL_SIDE % cells) * cells + x / CELL_SIDE % cells) as usize
+}
+
+/// The position in its block of a tile's cell by which hits of lines are counted.
+fn linked_cell_of(x: i64, y: i64) -> usize {
+    let cells = LINKED_CELLS as i64;
+    ((y / LINKED_SIDE % cells) * cells + x / LINKED_SIDE % cells) as usize
 }
 
 /// The index in its block of a tile.

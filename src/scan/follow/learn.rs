@@ -4,6 +4,7 @@ use super::{
     Follow, Hit,
     calibration::Class,
     located::Spot,
+    side::Side,
     track::{Kind, Track},
 };
 use crate::tiles::{BlockOutcome, TileOutcome};
@@ -22,6 +23,7 @@ const PASSED: f32 = 0.95;
 struct Claim {
     track: u32,
     class: Class,
+    side: Side,
     /// The chance of a hit before it was corrected by experience.
     raw: f32,
     /// The same, as it was predicted.
@@ -121,6 +123,7 @@ impl Follow<'_> {
             Some(Claim {
                 track: number,
                 class: predictor.class,
+                side: cell.side,
                 raw: predictor.raw(cell),
                 expected,
                 expected_trusted: expected / self.trust(track),
@@ -135,7 +138,8 @@ impl Follow<'_> {
         let all = most(|claim| claim.expected) + self.grid.rate(x, y, 0.0);
         for claim in claims {
             let seen = f32::from(hit) * claim.expected / all;
-            self.calibration.count(claim.class, claim.raw, seen);
+            self.calibration
+                .count(claim.class, claim.side, claim.raw, seen);
             if claim.class.kind == Kind::Beside
                 && let Some(block) = self.grid.block_of(x, y)
             {
@@ -269,17 +273,13 @@ impl Follow<'_> {
             return;
         };
         hit.bearing = bearing;
-        let Some(block) = self.grid.block_of(x, y) else {
-            return;
-        };
-
         if hit.linked {
             return;
         }
         hit.linked = true;
         self.net_linked += f32::from(hit.by_net);
         let level = hit.level;
-        self.grid.blocks[block as usize].linked += 1;
+        self.grid.count_linked(x, y);
         self.net.count_found(level);
     }
 

@@ -26,6 +26,7 @@ mod place;
 mod predict;
 mod random;
 mod settings;
+mod side;
 mod spawn;
 #[cfg(test)]
 mod tests;

@@ -31,7 +31,7 @@ impl Predictor<'_> {
     /// The same, corrected.
     pub(super) fn chance(&self, cell: &Cell) -> f32 {
         let raw = self.raw(cell);
-        (raw * self.calibration.factor(self.class, raw)).min(0.98)
+        (raw * self.calibration.factor(self.class, cell.side, raw)).min(0.98)
     }
 
     /// Towers that looking at a cell is expected to lead to.
@@ -74,25 +74,27 @@ impl Follow<'_> {
             of_weight: track.kind != Kind::Beside,
             scale,
             gain: self.gain(track),
-            class: Class::of(track),
+            class: Class::of(track, self.crowd(track)),
             calibration: &self.calibration,
         }
     }
 
     /// Towers that a hit of a track leads to beside itself.
     fn gain(&self, track: &Track) -> f32 {
-        let young = match track.hits {
-            0..=2 => 3.0,
-            3 => 1.5,
-            _ => 1.0,
+        // The rest of its line, if no other way leads there.
+        let ahead = match track.hits {
+            0..=2 => 6.0,
+            3 => 3.0,
+            _ => 2.0,
         };
         match track.kind {
             Kind::Through => 6.0,
-            Kind::Ahead => young,
+            Kind::Ahead => ahead,
             Kind::Between => 1.0,
             Kind::Far => 3.0,
             Kind::Around => 15.0,
-            Kind::Beside | Kind::Near => 5.0,
+            Kind::Beside => 4.0,
+            Kind::Near => 5.0,
             Kind::Seed => 3.0,
         }
     }

@@ -27,7 +27,7 @@ impl Default for FollowSettings {
             threshold: 0.5,
             recall: 0.9,
             false_positive_rate: 0.001,
-            stop: 0.003,
+            stop: 0.002,
             budget: None,
             window: 64,
             seed: 1,

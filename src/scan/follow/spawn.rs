@@ -385,7 +385,7 @@ fn behind_of(starts: &[Start]) -> Vec<Start> {
     starts.iter().map(reversed).collect()
 }
 
-fn mean_bearing(starts: &[Start]) -> f32 {
+pub(super) fn mean_bearing(starts: &[Start]) -> f32 {
     let (mut x, mut y) = (0.0, 0.0);
     for start in starts {
         let bearing = start.tower().bearing;

@@ -8,6 +8,7 @@
 
 use super::{
     lines::{Mark, Start, Tower},
+    side::Side,
     spawn::EVIDENCE_MAX,
 };
 
@@ -53,6 +54,8 @@ pub(super) struct Cell {
     pub(super) weight: f32,
     /// Not asked for yet.
     pub(super) open: bool,
+    /// Where it lies, from where the track begins; told when the track is taken in.
+    pub(super) side: Side,
     /// The lines with a tower here, one bit each.
     pub(super) lines: u128,
 }
@@ -65,6 +68,7 @@ impl Cell {
             y: y as i32,
             weight: 0.0,
             open,
+            side: Side::default(),
             lines,
         }
     }

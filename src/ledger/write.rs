@@ -142,7 +142,7 @@ impl Ledger {
         settings: &SettingsRecord,
     ) -> Result<Option<SettingsRecord>, LedgerError> {
         let last = self.reader.settings()?.pop();
-        if last.as_ref() == Some(settings) {
+        if last.as_ref() == Some(&settings.as_read()) {
             return Ok(last);
         }
         let text = serde_json::to_string(settings)
@@ -590,5 +590,17 @@ mod tests {
         settings.rate = Some(10.0);
         ledger.change_settings(&settings).unwrap();
         assert_eq!(ledger.reader().settings().unwrap().len(), 2);
+        // Among so many numbers are some that JSON does not give back to the last bit.
+        let mut count = 2;
+        for thousandths in 1..200u16 {
+            let stop = f32::from(thousandths) / 1_000.0;
+            settings.scan_settings = serde_json::json!({ "stop": stop });
+            ledger.change_settings(&settings).unwrap();
+            ledger.change_settings(&settings).unwrap();
+            count += 1;
+            let known = ledger.reader().settings().unwrap().len();
+            assert_eq!(known, count, "{stop}");
+            assert_eq!(ledger.reader().scan_begin(&settings).unwrap(), Some(0));
+        }
     }
 }

@@ -38,7 +38,8 @@ pub struct ScanArgs {
     #[arg(long, value_enum, default_value_t = ScanName::Everything)]
     pub scan: ScanName,
 
-    /// A guided scan ends when no tile is expected to lead to this many towers [default: 0.002]
+    /// A guided scan ends when no tile is expected to lead to this many towers [default: 0.001 for
+    /// countries, up to 0.005 for small areas]
     ///
     /// Half of it looks at some more tiles for some more towers. See docs/GUIDED-SCAN.md.
     #[arg(long, value_name = "TOWERS", value_parser = fraction)]
@@ -90,14 +91,14 @@ impl ScanArgs {
     }
 
     /// The name and the knobs for the ledger. `threshold` is the score of a hit.
-    pub fn record(&self, threshold: f32, seeds: &[TileCoord]) -> (String, Value) {
+    pub fn record(&self, cover: &Cover, threshold: f32, seeds: &[TileCoord]) -> (String, Value) {
         match self.scan {
             ScanName::Everything => ("everything".to_owned(), json!({})),
             ScanName::Follow => (
                 "follow".to_owned(),
                 json!({
                     "revision": FOLLOW_REVISION,
-                    "strategy": self.follow(threshold),
+                    "strategy": self.follow(cover, threshold),
                     "seeds": seeds.len(),
                     "seeds_digest": digest(seeds),
                 }),
@@ -137,12 +138,14 @@ impl ScanArgs {
         Ok(tiles)
     }
 
-    fn follow(&self, threshold: f32) -> FollowSettings {
+    fn follow(&self, cover: &Cover, threshold: f32) -> FollowSettings {
         let default = FollowSettings::default();
         FollowSettings {
             threshold,
             recall: self.scan_recall.unwrap_or(default.recall),
-            stop: self.scan_stop.unwrap_or(default.stop),
+            stop: self
+                .scan_stop
+                .unwrap_or_else(|| FollowSettings::usual_stop(cover.count())),
             budget: self.budget,
             window: self.scan_window.unwrap_or(default.window),
             ..default
@@ -176,7 +179,7 @@ impl ScanArgs {
                 Box::new(Everything::new(blocks, cover.count(), UNIT_TILES_MAX).starting_at(begin))
             }
             ScanName::Follow => {
-                let mut scan = Follow::new(cover, self.follow(threshold)).starting_at(begin);
+                let mut scan = Follow::new(cover, self.follow(cover, threshold)).starting_at(begin);
                 if let Some(map) = attribution_map(&ledger.manifest()?.model) {
                     scan = scan.located_by(Box::new(move |tile, grid| place(tile, grid, &map)));
                 }

@@ -220,7 +220,7 @@ fn scan(
         .scan_recall
         .or(Some(errors.recall.clamp(0.01, 0.98) as f32));
     let seeds = scan_args.seeds(cover)?;
-    let (name, scan_settings) = scan_args.record(manifest.threshold, &seeds);
+    let (name, scan_settings) = scan_args.record(cover, manifest.threshold, &seeds);
     let settings = SettingsRecord {
         scan: name,
         scan_settings,

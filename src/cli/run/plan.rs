@@ -97,7 +97,7 @@ impl Plan {
             unit_tiles_max: UNIT_TILES_MAX,
         };
         let seeds = args.scan.seeds(&cover)?;
-        let (scan, scan_settings) = args.scan.record(threshold, &seeds);
+        let (scan, scan_settings) = args.scan.record(&cover, threshold, &seeds);
         let settings = SettingsRecord {
             scan,
             scan_settings,

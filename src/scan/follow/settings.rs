@@ -21,16 +21,44 @@ pub struct FollowSettings {
     pub seed: u64,
 }
 
+impl FollowSettings {
+    /// The usual `stop` of an area of so many tiles: 0.001 for countries, from ten million tiles on, and more
+    /// for smaller areas, up to 0.005, by the square root of how much smaller they are.
+    ///
+    /// In a small area less is left to find behind the same stop, since its net costs as many tiles a
+    /// tower and its few lines teach less (docs/GUIDED-SCAN.md, "Where to stop").
+    #[must_use]
+    pub fn usual_stop(tiles: u64) -> f32 {
+        let stop = 0.001 * (10e6 / (tiles.max(1) as f64)).sqrt();
+        // In steps that a person can type.
+        ((stop.clamp(0.001, 0.005) * 1e4).round() / 1e4) as f32
+    }
+}
+
 impl Default for FollowSettings {
     fn default() -> Self {
         Self {
             threshold: 0.5,
             recall: 0.9,
             false_positive_rate: 0.001,
-            stop: 0.002,
+            stop: 0.001,
             budget: None,
             window: 64,
             seed: 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_area_stops_earlier_and_no_area_beyond_the_bounds() {
+        let stops: Vec<f32> = [1, 300_000, 1_300_000, 4_000_000, 10_000_000, 50_000_000]
+            .map(FollowSettings::usual_stop)
+            .into();
+        assert_eq!(stops, [0.005, 0.005, 0.0028, 0.0016, 0.001, 0.001]);
+        assert!((FollowSettings::default().stop - stops[5]).abs() < f32::EPSILON);
     }
 }

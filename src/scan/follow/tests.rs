@@ -182,6 +182,7 @@ fn a_line_that_the_net_crosses_is_followed_to_both_ends_by_a_perfect_detector() 
     let settings = FollowSettings {
         recall: 0.98,
         false_positive_rate: 1e-4,
+        stop: FollowSettings::usual_stop(cover.count()),
         ..FollowSettings::default()
     };
     let mut crossed = 0;

@@ -101,16 +101,6 @@ pub struct SettingsRecord {
     pub model: Option<String>,
 }
 
-impl SettingsRecord {
-    /// As it is read again from a ledger. A number that was written and read may have lost its last
-    /// bit, so that the knobs of a scan would differ from their own record.
-    #[must_use]
-    pub fn as_read(&self) -> Self {
-        let text = serde_json::to_string(self).unwrap_or_default();
-        serde_json::from_str(&text).unwrap_or_else(|_| self.clone())
-    }
-}
-
 /// A setting that differs between a ledger and a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {

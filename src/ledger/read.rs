@@ -140,7 +140,6 @@ impl LedgerReader {
     /// When the ledger is damaged.
     pub fn scan_begin(&self, asked: &SettingsRecord) -> Result<Option<u64>, LedgerError> {
         let mut begin = None;
-        let asked = asked.as_read();
         self.each(
             "SELECT first_sequence, settings FROM settings ORDER BY id DESC",
             [],

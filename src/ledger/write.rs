@@ -142,7 +142,7 @@ impl Ledger {
         settings: &SettingsRecord,
     ) -> Result<Option<SettingsRecord>, LedgerError> {
         let last = self.reader.settings()?.pop();
-        if last.as_ref() == Some(&settings.as_read()) {
+        if last.as_ref() == Some(settings) {
             return Ok(last);
         }
         let text = serde_json::to_string(settings)

@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use super::{Executor, PipelineError};
+use super::{Answerer, Executor, PipelineError};
 use crate::{
     ledger::Ledger,
     scan::{Next, Scan},
     telemetry::{Activity, Stage},
-    tiles::{BlockOutcome, StateCounts, VisitReason, WorkUnit},
+    tiles::{BlockCoord, BlockOutcome, StateCounts, TileMask, VisitReason, WorkUnit},
 };
 
 /// How long the loop sleeps at most before it looks at the stop flag and the clock again.
@@ -96,7 +96,7 @@ impl Drive<'_> {
                     Next::Unit(unit) if contains(&committed, unit.sequence) => {
                         if let Some(learning) = &mut learning {
                             let outcome = self.ledger.reader().first_outcome(unit.sequence)?;
-                            check(&unit, &outcome, "the run's ledger")?;
+                            check(&unit, &outcome, Answerer::Ledger)?;
                             learning.add(outcome, scan);
                         }
                     }
@@ -125,7 +125,7 @@ impl Drive<'_> {
                 in_flight -= 1;
                 let unit = units.remove(&outcome.sequence);
                 if let Some(unit) = &unit {
-                    check(unit, &outcome, "what works for the run")?;
+                    check(unit, &outcome, Answerer::Executor)?;
                 }
                 let reason = unit.map_or(VisitReason::Everything, |unit| unit.reason);
                 self.record.time(Activity::Busy, || match self.recording {
@@ -155,11 +155,7 @@ impl Drive<'_> {
 
 /// An outcome of other tiles than its unit's must not be recorded under its number, nor learnt from:
 /// a scan that comes to choose otherwise than it did would go on with answers that belong elsewhere.
-fn check(
-    unit: &WorkUnit,
-    outcome: &BlockOutcome,
-    answerer: &'static str,
-) -> Result<(), PipelineError> {
+fn check(unit: &WorkUnit, outcome: &BlockOutcome, answerer: Answerer) -> Result<(), PipelineError> {
     let same = outcome.block == unit.block
         && outcome.wanted == unit.wanted
         && outcome.tiles.len() == unit.wanted.count();
@@ -169,11 +165,29 @@ fn check(
     Err(PipelineError::OtherUnit {
         sequence: unit.sequence,
         answerer,
-        asked: unit.wanted.count(),
-        asked_of: unit.block,
-        answered: outcome.tiles.len(),
-        answered_of: outcome.block,
+        asked: in_words(
+            unit.block,
+            &unit.wanted,
+            unit.wanted.count(),
+            &outcome.wanted,
+        ),
+        answered: in_words(
+            outcome.block,
+            &outcome.wanted,
+            outcome.tiles.len(),
+            &unit.wanted,
+        ),
     })
+}
+
+/// `2 tiles of block 18/0/7, tile 6/7/18 among them`: the first that others do not have.
+fn in_words(block: BlockCoord, tiles: &TileMask, count: usize, others: &TileMask) -> String {
+    let BlockCoord { z, x, y } = block;
+    let own = tiles.iter().find(|&index| !others.contains(index));
+    let own = own.map_or_else(String::new, |index| {
+        format!(", tile {} among them", block.tile(index))
+    });
+    format!("{count} tiles of block {z}/{x}/{y}{own}")
 }
 
 /// Holds outcomes back until those before them have come.

@@ -1,11 +1,8 @@
 //! What stops a run.
 
-use crate::{
-    imagery::ImageryError,
-    ledger::LedgerError,
-    predict::PredictError,
-    tiles::{BlockCoord, TileCoord},
-};
+use std::fmt;
+
+use crate::{imagery::ImageryError, ledger::LedgerError, predict::PredictError, tiles::TileCoord};
 
 /// Trouble that ends a run before its plan is done. What was committed stays.
 #[derive(Debug, thiserror::Error)]
@@ -25,18 +22,13 @@ pub enum PipelineError {
         tile: TileCoord,
         reason: String,
     },
-    #[error(
-        "the scan asked in unit {sequence} for {asked} tiles of block {}/{}/{}, and {answerer} \
-         answers {answered} of block {}/{}/{}",
-        asked_of.z, asked_of.x, asked_of.y, answered_of.z, answered_of.x, answered_of.y
-    )]
+    #[error("the scan asked in unit {sequence} for {asked}, and {answerer} answers {answered}")]
     OtherUnit {
         sequence: u64,
-        answerer: &'static str,
-        asked: usize,
-        asked_of: BlockCoord,
-        answered: usize,
-        answered_of: BlockCoord,
+        answerer: Answerer,
+        /// The tiles in words.
+        asked: String,
+        answered: String,
     },
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
@@ -45,4 +37,22 @@ pub enum PipelineError {
         stage: &'static str,
         message: String,
     },
+}
+
+/// Who told what became of a unit's tiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answerer {
+    /// The executor that just worked on it.
+    Executor,
+    /// The ledger, for a run that goes on.
+    Ledger,
+}
+
+impl fmt::Display for Answerer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Executor => "what works for the run",
+            Self::Ledger => "the run's ledger",
+        })
+    }
 }

@@ -22,7 +22,7 @@ mod simulated;
 mod tests;
 
 pub use drive::{Drive, Ending, Progress, Recording};
-pub use error::PipelineError;
+pub use error::{Answerer, PipelineError};
 pub use executor::Executor;
 pub use local::{Local, LocalOptions, Stages};
 pub use record::model_record;

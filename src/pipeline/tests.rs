@@ -633,6 +633,14 @@ fn answers_for_other_tiles_than_a_unit_asked_for_are_refused_and_not_recorded() 
         matches!(ending, Err(PipelineError::OtherUnit { sequence: 0, .. })),
         "{ending:?}"
     );
+    let message = ending.unwrap_err().to_string();
+    let block = BlockCoord { z: 18, x: 0, y: 7 };
+    for tile in [6, 7].map(|index| block.tile(index)) {
+        assert!(
+            message.contains(&format!("tile {tile} among them")),
+            "{message}"
+        );
+    }
     assert_eq!(committed, 0);
     let (ending, committed) = run(&[5, 6], &[5, 6]);
     assert_eq!((ending.unwrap(), committed), (Ending::Complete, 1));
@@ -640,7 +648,7 @@ fn answers_for_other_tiles_than_a_unit_asked_for_are_refused_and_not_recorded() 
     let (ending, _) = run(&[5, 6, 7], &[]);
     let message = ending.unwrap_err().to_string();
     assert!(
-        message.contains("3 tiles of block 18/0/7") && message.contains("ledger answers 2 of"),
+        message.contains("3 tiles of block 18/0/7") && message.contains("ledger answers 2 tiles"),
         "{message}"
     );
     let (ending, _) = run(&[5, 6], &[]);

@@ -331,7 +331,7 @@ fn a_dry_run_quotes_what_a_guided_scan_takes_of_the_area_and_begins_nothing() {
     let (tiles, guided) = (estimate["tiles"].as_u64().unwrap(), &estimate["guided"]);
     let (least, most) = (&guided["tiles_least"], &guided["tiles_most"]);
     assert!(0 < least.as_u64().unwrap() && least.as_u64() <= most.as_u64());
-    assert!(most.as_u64().unwrap() < tiles / 3, "{estimate}");
+    assert!(most.as_u64().unwrap() < tiles / 4, "{estimate}");
     let cut = json(&dry(&["--json", "--budget=100"]));
     assert_eq!(cut["guided"]["tiles_most"], 100);
 

@@ -27,7 +27,7 @@ def missing() -> str | None:
 
 def contenders() -> list[Contender]:
     made = packages(
-        "models-gpu",
+        "models-shifted",
         "fp32,fp16",
         tiles="--tiles",
         source=lambda: made_model("shifted", "xception-shifted.keras"),

@@ -30,7 +30,9 @@ use super::{CliError, EXIT_FAILED_TILES, EXIT_INTERRUPTED, ledger_trouble, termi
 use crate::{
     export::{self, Audit, AuditOf, ExportRequest, Format, IfExists},
     ledger::{FILE_NAME, Ledger, LedgerError, RunLock},
-    pipeline::{Drive, Ending, Local, LocalOptions, PipelineError, Progress, Recording, Stages},
+    pipeline::{
+        Answerer, Drive, Ending, Local, LocalOptions, PipelineError, Progress, Recording, Stages,
+    },
     scan::{Listed, Scan},
     telemetry::{Stage, StageReport, Trouble},
     tiles::StateCounts,
@@ -333,14 +335,21 @@ fn catch_signals() -> Result<(), CliError> {
 fn pipeline_trouble(error: PipelineError, plan: &Plan) -> CliError {
     match error {
         PipelineError::Ledger(error) => ledger_trouble::explain(error),
+        error @ PipelineError::OtherUnit { answerer, .. } => CliError::from(error).hint(match answerer {
+            Answerer::Ledger => format!(
+                "the scan chooses otherwise than when the run began; what was committed is safe, and \
+                 --scan everything or another --scan-stop goes on from it and repeats no tile\n  {}",
+                plan.command_to_paste()
+            ),
+            Answerer::Executor => format!(
+                "this is a fault of hvmap, please report it; what was committed is safe, and this goes \
+                 on\n  {}",
+                plan.command_to_paste()
+            ),
+        }),
         error => {
             let advice = match &error {
                 PipelineError::Imagery(error) => error.hint().map(|hint| format!("{hint}\n")),
-                PipelineError::OtherUnit { .. } => Some(
-                    "the scan chooses otherwise than when the run began; --scan everything, or \
-                     another --scan-stop, goes on and repeats no tile\n"
-                        .to_owned(),
-                ),
                 _ => None,
             };
             CliError::from(error).hint(format!(

@@ -250,7 +250,9 @@ impl Engine {
             (Some(pool), None, Some(images)) => pool
                 .page_locked([images, tile, tile, 3])
                 .unwrap_or_else(|error| {
-                    tracing::debug!("tiles go to the device by ordinary memory: {error}");
+                    tracing::warn!(
+                        "tiles go to the device by ordinary memory, which is slower: {error}"
+                    );
                     None
                 }),
             _ => None,

@@ -11,7 +11,7 @@ pub struct Settings {
     /// Images a run of the model; by default 1 on the processor, 2 of an int8 model or 4 by OpenVINO,
     /// and 64 on CUDA.
     pub batch_size: Option<usize>,
-    /// Classifiers at once; by default one a core.
+    /// Classifiers at once; by default one a core, on CUDA 32 at most.
     pub workers: Option<usize>,
     /// Threads of each classifier on the processor; by default one.
     pub threads: Option<usize>,

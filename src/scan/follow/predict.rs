@@ -79,7 +79,8 @@ impl Follow<'_> {
         }
     }
 
-    /// Towers that a hit of a track leads to beside itself.
+    /// Towers that a hit of a track leads to beside itself: tried on scans of the whole of Pakistan,
+    /// and then held against places of the synthetic world. `--scan-stop` is in their units.
     fn gain(&self, track: &Track) -> f32 {
         // The rest of its line, if no other way leads there.
         let ahead = match track.hits {

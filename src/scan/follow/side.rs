@@ -43,7 +43,7 @@ impl Side {
     }
 }
 
-/// How many hits of lines are around, sorted into as many classes as there are.
+/// The class of how many hits of lines are around.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Crowd(u8);
 

@@ -9,21 +9,12 @@ import sys
 from pathlib import Path
 
 
-def write_xception(path: Path) -> None:
-    """A full Xception 256×256 with the head of 2018 and random weights, as Keras's own file."""
-    import keras
-    from hvmap_model.networks import NETWORKS
+def write_xception(path: Path, shifted: bool = False) -> None:
+    """A full Xception 256×256 with the head of 2018 and random weights, as Keras's own file.
 
-    keras.utils.set_random_seed(1)
-    model = NETWORKS["xception"].build(2)
-    file = path.with_suffix(".keras")
-    model.save(file)
-    file.rename(path)
-
-
-def write_shifted(path: Path) -> None:
-    """The same with random shifts in its normalisations, as training leaves them: they become biases of
-    the convolutions, which a GPU feels."""
+    `shifted` with random shifts in its normalisations, as training leaves them: they become biases of
+    the convolutions, which a GPU feels.
+    """
     import keras
     import numpy as np
     from hvmap_model.networks import NETWORKS
@@ -31,7 +22,7 @@ def write_shifted(path: Path) -> None:
     keras.utils.set_random_seed(1)
     model = NETWORKS["xception"].build(2)
     random = np.random.default_rng(1)
-    for layer in model.layers:
+    for layer in model.layers if shifted else ():
         if isinstance(layer, keras.layers.BatchNormalization):
             for weight in (layer.beta, layer.moving_mean):
                 weight.assign(random.normal(0, 0.1, weight.shape))
@@ -65,6 +56,8 @@ def write_brightness(path) -> None:
 
 
 if __name__ == "__main__":
-    {"xception": write_xception, "shifted": write_shifted, "brightness": write_brightness}[sys.argv[1]](
-        Path(sys.argv[2])
-    )
+    name, file = sys.argv[1], Path(sys.argv[2])
+    if name == "brightness":
+        write_brightness(file)
+    else:
+        write_xception(file, shifted=name == "shifted")

@@ -3,14 +3,11 @@
 //! Where an NVIDIA GPU is at hand and `make ort-gpu` put its library beside the tests; elsewhere they
 //! skip themselves, and say so.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{path::Path, process::Command};
 
 use crate::{
     program::Folder,
-    scores::{demo, difference},
+    scores::{demo_run, difference},
 };
 
 fn is_at_hand() -> bool {
@@ -31,12 +28,7 @@ fn cuda_scores_nearly_as_the_processor_whatever_the_batch_and_the_workers() {
         return;
     }
     let folder = Folder::new();
-    let run = |device: &str, name: &str, flags: &[&str]| -> PathBuf {
-        let out = folder.path(name);
-        let output = demo(device, &out, flags);
-        assert_eq!(output.code, 0, "{output}");
-        out
-    };
+    let run = |device, name, flags| demo_run(&folder, device, name, flags);
     let processor = run("cpu", "cpu", &[]);
     // Tensor cores multiply with fewer bits; measured over San Marino: docs/MODELS.md.
     for (name, flags) in [

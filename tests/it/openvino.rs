@@ -3,11 +3,11 @@
 //! `make test` puts its library beside the tests on x86-64; the tests that need it skip themselves
 //! elsewhere, and say so.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::{
     program::{Folder, hvmap},
-    scores::{demo, difference},
+    scores::{demo, demo_run, difference},
 };
 
 /// Where the program under test was built, and ONNX Runtime put beside it.
@@ -36,12 +36,7 @@ fn openvino_scores_as_onnx_runtime_does_whatever_the_batch() {
         return;
     }
     let folder = Folder::new();
-    let run = |device: &str, name: &str, flags: &[&str]| -> PathBuf {
-        let out = folder.path(name);
-        let output = demo(device, &out, flags);
-        assert_eq!(output.code, 0, "{output}");
-        out
-    };
+    let run = |device, name, flags| demo_run(&folder, device, name, flags);
     let usual = run("cpu", "usual", &[]);
     let openvino = run("openvino", "openvino", &["--batch=1"]);
     // Different kernels, so not the same bits; measured over San Marino: 1e-6 (docs/MODELS.md).
@@ -57,12 +52,7 @@ fn workers_of_one_openvino_session_get_their_own_tiles_scores() {
         return;
     }
     let folder = Folder::new();
-    let run = |name: &str, flags: &[&str]| -> PathBuf {
-        let out = folder.path(name);
-        let output = demo("openvino", &out, flags);
-        assert_eq!(output.code, 0, "{output}");
-        out
-    };
+    let run = |name, flags| demo_run(&folder, "openvino", name, flags);
     let alone = run("alone", &["--workers=1"]);
     // More than the cores, so that they are at it in every order, with batches of different sizes.
     let crowd = run("crowd", &["--workers=8", "--batch=3"]);

@@ -1,13 +1,17 @@
 //! What two runs say of the same tiles.
 
-use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
+use std::{
+    collections::BTreeMap,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
 
 use hvmap::{
     ledger::{LedgerError, LedgerReader},
     tiles::TileCoord,
 };
 
-use crate::program::{Output, hvmap};
+use crate::program::{Folder, Output, hvmap};
 
 /// The demo model over about a hundred tiles around San Marino's towers.
 pub fn demo(device: &str, out: &Path, flags: &[&str]) -> Output {
@@ -24,6 +28,15 @@ pub fn demo(device: &str, out: &Path, flags: &[&str]) -> Output {
     ];
     args.extend(flags);
     hvmap(args)
+}
+
+/// The same to its end: the run's folder, of this name.
+#[track_caller]
+pub fn demo_run(folder: &Folder, device: &str, name: &str, flags: &[&str]) -> PathBuf {
+    let out = folder.path(name);
+    let output = demo(device, &out, flags);
+    assert_eq!(output.code, 0, "{output}");
+    out
 }
 
 fn scores(run: &Path) -> BTreeMap<TileCoord, f32> {

@@ -141,8 +141,8 @@ fn print_guided(estimate: &Estimate, guided: &GuidedRange) {
         println!("price of imagery {range:>16}");
     }
     terminal::note(format_args!(
-        "simulated scans of areas of this size with the default --scan-stop ended in this range, and found {:.0} to {:.0} % of what \
-         every tile would have shown a detector of recall 0.9 and false-positive rate 0.001 \
+        "simulated scans of areas of this size with the default --scan-stop ended in this range, and \
+         found {:.0} to {:.0} % of what every tile would have shown a detector of recall 0.9 and false-positive rate 0.001 \
          (docs/GUIDED-SCAN.md); more false positives cost more tiles",
         100.0 * guided.found_least,
         100.0 * guided.found_most

@@ -335,18 +335,20 @@ fn catch_signals() -> Result<(), CliError> {
 fn pipeline_trouble(error: PipelineError, plan: &Plan) -> CliError {
     match error {
         PipelineError::Ledger(error) => ledger_trouble::explain(error),
-        error @ PipelineError::OtherUnit { answerer, .. } => CliError::from(error).hint(match answerer {
-            Answerer::Ledger => format!(
-                "the scan chooses otherwise than when the run began; what was committed is safe, and \
-                 --scan everything or another --scan-stop goes on from it and repeats no tile\n  {}",
-                plan.command_to_paste()
-            ),
-            Answerer::Executor => format!(
-                "this is a fault of hvmap, please report it; what was committed is safe, and this goes \
-                 on\n  {}",
-                plan.command_to_paste()
-            ),
-        }),
+        error @ PipelineError::OtherUnit { answerer, .. } => {
+            let advice = match answerer {
+                Answerer::Ledger => {
+                    "the scan chooses otherwise than when the run began; what was committed is safe, \
+                     and with --scan everything or another --scan-stop in it this goes on and repeats \
+                     no tile"
+                }
+                Answerer::Executor => {
+                    "this is a fault of hvmap, please report it; what was committed is safe, and this \
+                     goes on"
+                }
+            };
+            CliError::from(error).hint(format!("{advice}\n  {}", plan.command_to_paste()))
+        }
         error => {
             let advice = match &error {
                 PipelineError::Imagery(error) => error.hint().map(|hint| format!("{hint}\n")),

@@ -247,14 +247,7 @@ impl Engine {
         let fixed = session.batch_fixed();
         let tile = TILE_SIZE_PX as usize;
         let staged = match (session.pool(), &plan.pixels, fixed) {
-            (Some(pool), None, Some(images)) => pool
-                .page_locked([images, tile, tile, 3])
-                .unwrap_or_else(|error| {
-                    tracing::warn!(
-                        "tiles go to the device by ordinary memory, which is slower: {error}"
-                    );
-                    None
-                }),
+            (Some(pool), None, Some(images)) => pool.page_locked([images, tile, tile, 3]),
             _ => None,
         };
         Self {

@@ -5,7 +5,7 @@ use std::{
     ffi::{CStr, CString},
     ptr::{self, NonNull},
     sync::{
-        Arc,
+        Arc, Once,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -105,6 +105,7 @@ pub struct SessionPool {
     free: Receiver<Session>,
     opened: AtomicUsize,
     device: Device,
+    told: Once,
     /// Images that every run takes, where that is fixed.
     batch_fixed: Option<usize>,
 }
@@ -118,6 +119,7 @@ impl SessionPool {
             free,
             opened: AtomicUsize::new(0),
             device,
+            told: Once::new(),
             batch_fixed,
         };
         pool.add(session);
@@ -137,14 +139,24 @@ impl SessionPool {
     }
 
     /// Memory for the bytes of a shape that the device reads by itself, where it has such: what lies
-    /// elsewhere is first copied there by a processor, while a session waits.
-    ///
-    /// # Errors
-    /// ONNX Runtime's.
-    pub fn page_locked(&self, shape: [usize; 4]) -> ort::Result<Option<Tensor<u8>>> {
+    /// elsewhere is first copied there by a processor, while a session waits. Where there is none to be
+    /// had, the first worker's log says so.
+    pub fn page_locked(&self, shape: [usize; 4]) -> Option<Tensor<u8>> {
         let Device::Cuda(number) = self.device else {
-            return Ok(None);
+            return None;
         };
+        self.allocate_page_locked(number, shape)
+            .inspect_err(|error| {
+                self.told.call_once(|| {
+                    tracing::warn!(
+                        "tiles go to the device by ordinary memory, which is slower: {error}"
+                    );
+                });
+            })
+            .ok()
+    }
+
+    fn allocate_page_locked(&self, number: u16, shape: [usize; 4]) -> ort::Result<Tensor<u8>> {
         let memory = MemoryInfo::new(
             AllocationDevice::CUDA_PINNED,
             i32::from(number),
@@ -152,7 +164,7 @@ impl SessionPool {
             MemoryType::CPUInput,
         )?;
         let allocator = Allocator::new(self.turn().session(), memory)?;
-        Tensor::new(&allocator, shape).map(Some)
+        Tensor::new(&allocator, shape)
     }
 
     fn run(&self, input: DynValueRef<'_>) -> ort::Result<Vec<DynValue>> {

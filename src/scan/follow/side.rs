@@ -30,10 +30,11 @@ impl Side {
     /// The side of a tile that is so many tiles to the east and to the south, for a line that
     /// arrived in a direction, if that is known.
     pub(super) fn of(east: f32, south: f32, bearing: Option<f32>) -> Self {
-        let distance = position(&DISTANCES, east.hypot(south));
+        let distance = DISTANCES.partition_point(|&bound| east.hypot(south) > bound);
         let angle = bearing.map_or(ANGLES.len() + 1, |bearing| {
             let turn = (south.atan2(east) - bearing).rem_euclid(TAU);
-            position(&ANGLES, turn.min(TAU - turn).to_degrees())
+            let degrees = turn.min(TAU - turn).to_degrees();
+            ANGLES.partition_point(|&bound| degrees > bound)
         });
         Self((angle * (DISTANCES.len() + 1) + distance) as u8)
     }
@@ -51,17 +52,12 @@ impl Crowd {
     pub(super) const COUNT: usize = CROWDS.len() + 1;
 
     pub(super) fn of(hits: u8) -> Self {
-        Self(position(&CROWDS, hits) as u8)
+        Self(CROWDS.partition_point(|&bound| hits > bound) as u8)
     }
 
     pub(super) fn index(self) -> usize {
         usize::from(self.0)
     }
-}
-
-/// The first of some bounds that a value does not exceed.
-fn position<T: PartialOrd>(bounds: &[T], value: T) -> usize {
-    bounds.iter().filter(|bound| value > **bound).count()
 }
 
 impl Follow<'_> {
@@ -73,12 +69,11 @@ impl Follow<'_> {
     /// Sorts the tiles of a track by where they lie.
     pub(super) fn find_sides(&self, track: &mut Track) {
         let (x, y) = (track.x, track.y);
-        let bearing = match track.kind {
-            Kind::Through | Kind::Beside | Kind::Near | Kind::Seed => {
-                let linked = self.hits.get(&(x, y)).filter(|hit| hit.linked);
-                linked.map(|hit| hit.bearing)
-            }
-            _ => Some(mean_bearing(&track.starts)),
+        let bearing = if track.kind == Kind::Through || track.kind.is_of_tiles() {
+            let linked = self.hits.get(&(x, y)).filter(|hit| hit.linked);
+            linked.map(|hit| hit.bearing)
+        } else {
+            Some(mean_bearing(&track.starts))
         };
         for cell in &mut track.cells {
             let (to_x, to_y) = cell.tile();

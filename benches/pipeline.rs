@@ -22,14 +22,12 @@ use std::{
 use hvmap::{
     cli::ModelArgs,
     image::{RgbTile, encode_jpeg},
-    imagery::{
-        self, SourceOptions,
-        synthetic::{StyleChoice, World},
-    },
+    imagery::{self, SourceOptions},
     ledger::{AreaRecord, ImageryRecord, Ledger, Manifest},
     pipeline::{Drive, Ending, Local, LocalOptions, Recording, Stages, model_record},
     predict::{Model, bench::bare_session},
     scan::Everything,
+    synthetic::{StyleChoice, World},
     telemetry::{Stage, Trouble},
     tiles::{Cover, TileCoord, UNIT_TILES_MAX},
 };

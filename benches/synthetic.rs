@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use hvmap::{
     image::RgbTile,
-    imagery::synthetic::{STYLES, StyleChoice, World},
+    synthetic::{STYLES, StyleChoice, World},
     tiles::{TileCoord, mercator},
 };
 

@@ -14,7 +14,7 @@
 use std::{collections::HashSet, error::Error, ops::ControlFlow, path::Path};
 
 use hvmap::{
-    detections::read_truth,
+    evaluation::read_truth,
     ledger::{LedgerError, LedgerReader},
     tiles::{TileCoord, VisitReason, mercator},
 };

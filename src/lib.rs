@@ -8,6 +8,7 @@
 pub mod area;
 pub mod cli;
 pub mod detections;
+pub mod evaluation;
 pub mod export;
 #[cfg(feature = "gdal")]
 mod gdal_reports;
@@ -19,6 +20,7 @@ pub mod pipeline;
 pub mod predict;
 pub mod scan;
 pub mod serve;
+pub mod synthetic;
 pub mod telemetry;
 pub mod tiles;
 pub mod wire;

@@ -13,9 +13,10 @@ use super::{
     terminal::{self, grouped},
 };
 use crate::{
-    detections::{
-        Detections, Evaluation, EvaluationSettings, Expected, Grid, Operation, Reported,
-        ReviewCounts, TruthError, evaluate, read_truth,
+    detections::{Detections, Grid},
+    evaluation::{
+        Evaluation, EvaluationSettings, Expected, Operation, Reported, ReviewCounts, TruthError,
+        evaluate, read_truth,
     },
     export::{IfExists, write_curves},
     ledger::LedgerReader,
@@ -171,7 +172,7 @@ fn review(detections: &Detections<'_>, path: &Path, threshold: f32) -> Result<Re
         .hint(format!("give --threshold {keep_threshold} or more")));
     }
     let mut grid = Grid::of(detections, threshold, None)?;
-    let counts = grid.review(&labels);
+    let counts = labels.label(&mut grid);
     reviewed::tell(path, &counts);
     let towers = grid.towers();
     let smaller = BEST.into_iter().filter(|&best| best < towers.len());

@@ -14,7 +14,8 @@ use super::{
     terminal::{self, grouped},
 };
 use crate::{
-    detections::{Comparison, Expected, MATCH_M, OsmStatus},
+    detections::{Comparison, MATCH_M, OsmStatus},
+    evaluation::Expected,
     export::{self, Against, ExportError, ExportRequest, Format, Geometry, IfExists, Schema},
     image::encode_png,
     imagery::{self, Fetched, SourceOptions, probe::fetch_one},

@@ -6,7 +6,7 @@ use super::{
     CliError,
     terminal::{self, grouped},
 };
-use crate::detections::{Expected, ReviewCounts, Reviewed, ReviewedError, read_reviewed};
+use crate::evaluation::{Expected, ReviewCounts, Reviewed, ReviewedError, read_reviewed};
 
 /// Reads a file of labels.
 ///

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use rstar::{RTree, primitives::GeomWithData};
 
 use super::{
-    Comparison, Detection, Detections, DetectionsError, ReviewCounts, Reviewed,
+    Comparison, Detection, Detections, DetectionsError,
     chain::chain,
     compare::{self, Yards},
     distance_m,
@@ -103,9 +103,9 @@ impl Grid {
         }
     }
 
-    /// Puts people's labels on its hints, and answers what became of them.
-    pub fn review(&mut self, reviewed: &Reviewed) -> ReviewCounts {
-        reviewed.label(&mut self.towers)
+    /// The same, to put people's labels on them; their order is fixed.
+    pub(crate) fn towers_mut(&mut self) -> &mut [Detection] {
+        &mut self.towers
     }
 
     /// By rank.
@@ -188,7 +188,7 @@ pub fn count_towers(detections: &Detections<'_>, score_min: f32) -> Result<u64, 
 }
 
 /// One detection a tower, by falling score, and how many further views of them there were.
-pub(super) fn merged(
+pub(crate) fn merged(
     detections: &Detections<'_>,
     score_min: f32,
 ) -> Result<(Vec<Detection>, u64), DetectionsError> {
@@ -250,7 +250,7 @@ mod tests {
     use super::*;
     use crate::{
         detections::testing::TestRun,
-        imagery::synthetic::{StyleChoice, World},
+        synthetic::{StyleChoice, World},
         tiles::{AttributionGrid, Bounds, TileCoord, mercator},
     };
 

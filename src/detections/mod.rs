@@ -1,25 +1,20 @@
 //! Detections: the candidates above a threshold, ranked and placed on the ground.
 //!
 //! In: a run's ledger. Out: [`Detection`]s tile by tile, streamed; the [`Grid`], in which a tower
-//! is one detection and stands in its line; what of it OpenStreetMap lacks; how good it all is against
-//! known towers ([`evaluate`]), and by what people said of it ([`Expected`]). Never: a clock, chance,
+//! is one detection and stands in its line; what of it OpenStreetMap lacks. Never: a clock, chance,
 //! or any state of its own. The same ledger gives the same detections, byte for byte.
 
 mod chain;
 mod compare;
 mod distance;
 mod error;
-mod evaluate;
-mod expected;
-mod grid;
+pub(crate) mod grid;
+mod label;
 mod locate;
 mod placeholder;
-mod reported;
-mod reviewed;
-mod sphere;
+pub(crate) mod sphere;
 #[cfg(test)]
 pub(crate) mod testing;
-mod truth;
 
 use std::ops::ControlFlow;
 
@@ -27,17 +22,10 @@ pub use chain::{Chains, SPAN_MAX_M, TOWERS_MIN, chain};
 pub use compare::{Comparison, MATCH_M, NEAR_LINE_M, OsmStatus};
 pub use distance::distance_m;
 pub use error::DetectionsError;
-pub use evaluate::{
-    Evaluation, EvaluationSettings, Location, Operation, ReliabilityBin, Target, TileCounts,
-    TruthCounts, evaluate,
-};
-pub use expected::Expected;
 pub use grid::{Chain, Grid, MERGE_M, count_towers};
+pub use label::Label;
 pub use locate::{Peak, attribution_map, locate};
 pub use placeholder::{Placeholders, REPEATS_MIN, SPREAD_M_MIN};
-pub use reported::Reported;
-pub use reviewed::{Label, ReviewCounts, Reviewed, ReviewedError, read_reviewed};
-pub use truth::{TruthError, read_truth};
 
 use crate::{
     ledger::{CandidateRow, LedgerError, LedgerReader, Manifest},

@@ -4,29 +4,29 @@
 use crate::tiles::mercator::EARTH_RADIUS_M;
 
 /// Metres along three axes.
-pub(super) type Vector = [f64; 3];
+pub(crate) type Vector = [f64; 3];
 
 /// The point of a longitude and latitude in degrees.
-pub(super) fn on_sphere((lon, lat): (f64, f64)) -> Vector {
+pub(crate) fn on_sphere((lon, lat): (f64, f64)) -> Vector {
     let ((sin_lat, cos_lat), (sin_lon, cos_lon)) =
         (lat.to_radians().sin_cos(), lon.to_radians().sin_cos());
     [cos_lat * cos_lon, cos_lat * sin_lon, sin_lat].map(|axis| EARTH_RADIUS_M * axis)
 }
 
-pub(super) fn minus(a: Vector, b: Vector) -> Vector {
+pub(crate) fn minus(a: Vector, b: Vector) -> Vector {
     [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
 }
 
-pub(super) fn midpoint(a: Vector, b: Vector) -> Vector {
+pub(crate) fn midpoint(a: Vector, b: Vector) -> Vector {
     [0, 1, 2].map(|axis| f64::midpoint(a[axis], b[axis]))
 }
 
-pub(super) fn dot(a: Vector, b: Vector) -> f64 {
+pub(crate) fn dot(a: Vector, b: Vector) -> f64 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
 /// A short vector's metres to the east and to the north, as seen from a longitude and latitude.
-pub(super) fn towards((lon, lat): (f64, f64), vector: Vector) -> (f64, f64) {
+pub(crate) fn towards((lon, lat): (f64, f64), vector: Vector) -> (f64, f64) {
     let ((sin_lat, cos_lat), (sin_lon, cos_lon)) =
         (lat.to_radians().sin_cos(), lon.to_radians().sin_cos());
     let east = [-sin_lon, cos_lon, 0.0];

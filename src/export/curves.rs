@@ -4,7 +4,7 @@
 use std::{fmt::Write as _, io::Write as _, path::Path};
 
 use super::{ExportError, IfExists, osm::escaped, staged::StagedFile};
-use crate::detections::Evaluation;
+use crate::evaluation::Evaluation;
 
 /// Pixels of one panel's plot, and around it.
 const SIDE: f64 = 260.0;
@@ -38,7 +38,7 @@ pub fn write_curves(
 fn draw(evaluation: &Evaluation, title: &str) -> String {
     let (curve, at) = (&evaluation.curve, &evaluation.at_threshold);
     let decades = |rate: f64| 1.0 + rate.max(1e-30).log10().max(-DECADES) / DECADES;
-    let by = |f: &dyn Fn(&crate::detections::Operation) -> Option<(f64, f64)>| {
+    let by = |f: &dyn Fn(&crate::evaluation::Operation) -> Option<(f64, f64)>| {
         (curve.iter().filter_map(f).collect::<Vec<_>>(), f(at))
     };
     let precision = by(&|o| Some((o.recall?, o.precision?)));

@@ -36,7 +36,8 @@ pub use curves::write_curves;
 pub use error::ExportError;
 
 use crate::{
-    detections::{Detection, Detections, Grid, Label, OsmStatus, ReviewCounts, Reviewed},
+    detections::{Detection, Detections, Grid, Label, OsmStatus},
+    evaluation::{ReviewCounts, Reviewed},
     ledger::{LedgerReader, Manifest},
     osm::PowerFeatures,
     tiles::TileCoord,
@@ -237,7 +238,7 @@ impl<'a> ExportRequest<'a> {
 
     /// Puts people's labels on the detections, and answers what became of them.
     pub fn review(&mut self, reviewed: &Reviewed) -> ReviewCounts {
-        self.grid.review(reviewed)
+        reviewed.label(&mut self.grid)
     }
 
     /// The likely towers and lines that are exported.

@@ -16,7 +16,7 @@ pub mod probe;
 #[cfg(feature = "gdal")]
 pub mod raster;
 mod secrets;
-pub mod synthetic;
+mod synthetic;
 #[cfg(test)]
 pub(crate) mod test_units;
 
@@ -29,6 +29,7 @@ pub use error::{FORMS, ImageryError};
 pub use open::open;
 pub use options::{HttpOptions, Scheme, SourceOptions};
 pub use secrets::redacted;
+pub use synthetic::SyntheticSource;
 
 use crate::{
     image::RgbTile,

@@ -5,13 +5,10 @@ use std::path::Path;
 #[cfg(feature = "gdal")]
 use super::raster::RasterSource;
 use super::{
-    ImageryError, ImagerySource, SourceOptions,
-    folder::FolderSource,
-    http::HttpSource,
-    mbtiles::MbtilesSource,
-    secrets::redacted,
-    synthetic::{PREFIX, SyntheticSource},
+    ImageryError, ImagerySource, SourceOptions, folder::FolderSource, http::HttpSource,
+    mbtiles::MbtilesSource, secrets::redacted, synthetic::SyntheticSource,
 };
+use crate::synthetic::PREFIX;
 
 /// Opens the imagery that a text names.
 ///

@@ -6,9 +6,8 @@ use bytes::Bytes;
 use hvmap::{
     image::{RGB_BYTES, encode_png},
     imagery::{
-        BodyHash, Emit, Fetched, ImageryError, ImagerySource, SourceDescription,
+        BodyHash, Emit, Fetched, ImageryError, ImagerySource, SourceDescription, SyntheticSource,
         probe::{Finding, Probe, RowOrderFinding, contact_sheet, probe},
-        synthetic::SyntheticSource,
     },
     tiles::{BlockCoord, Cover, TileCoord, TileMask, VisitReason, WorkUnit, mercator},
 };

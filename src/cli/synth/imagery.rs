@@ -16,10 +16,8 @@ use super::place::{Place, refuse_existing};
 use crate::{
     cli::{CliError, terminal},
     image::{RgbTile, encode_jpeg},
-    imagery::{
-        mbtiles::SYNTHETIC_KEY,
-        synthetic::{ATTRIBUTION, World},
-    },
+    imagery::mbtiles::SYNTHETIC_KEY,
+    synthetic::{ATTRIBUTION, World},
     tiles::{BlockCoord, Cover, TileCoord, TileMask},
 };
 

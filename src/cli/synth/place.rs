@@ -8,7 +8,7 @@ use crate::{
         CliError,
         area_args::{self, AreaArgs},
     },
-    imagery::synthetic::World,
+    synthetic::World,
     tiles::Cover,
 };
 

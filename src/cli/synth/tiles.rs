@@ -13,7 +13,7 @@ use std::{
 use crate::{
     cli::{CliError, terminal},
     image::{RgbTile, encode_jpeg},
-    imagery::synthetic::{Label, World},
+    synthetic::{Label, World},
     tiles::{TileCoord, mercator},
 };
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::place::{Place, refuse_existing};
 use crate::{
     cli::{CliError, stdout, terminal},
-    imagery::synthetic::{ATTRIBUTION, LinePiece, Tower, World},
+    synthetic::{ATTRIBUTION, LinePiece, Tower, World},
     tiles::{BlockCoord, Bounds, Cover, TileCoord, TileMask, mercator},
 };
 

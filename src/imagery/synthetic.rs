@@ -4,15 +4,12 @@ use std::{ops::ControlFlow, thread::available_parallelism};
 
 use bytes::Bytes;
 
-use super::{Spec, World};
+use super::{Emit, Fetched, ImageryError, ImagerySource, SourceDescription};
 use crate::{
     image::{RgbTile, encode_jpeg},
-    imagery::{Emit, Fetched, ImageryError, ImagerySource, SourceDescription},
+    synthetic::{ATTRIBUTION, Spec, SpecError, World},
     tiles::{WorkUnit, ZOOM_MAX},
 };
-
-/// Credit that every output carries.
-pub const ATTRIBUTION: &str = "SYNTHETIC \u{2013} drawn by hvmap, not the real world";
 
 /// Draws tiles instead of fetching them.
 pub struct SyntheticSource {
@@ -26,7 +23,10 @@ impl SyntheticSource {
     /// # Errors
     /// When the text names no seed, or a style that does not exist.
     pub fn parse(text: &str) -> Result<Self, ImageryError> {
-        let spec: Spec = text.parse()?;
+        let spec: Spec = text.parse().map_err(|error| ImageryError::InvalidSource {
+            origin: text.to_owned(),
+            reason: SpecError::to_string(&error),
+        })?;
         Ok(Self {
             world: World::new(spec.seed, spec.style),
             description: SourceDescription {
@@ -75,5 +75,53 @@ impl ImagerySource for SyntheticSource {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tiles::{BlockCoord, TileCoord, TileMask, VisitReason};
+
+    #[test]
+    fn the_source_hands_over_each_wanted_tile_once_in_its_styles_form() {
+        for (text, payloads) in [
+            ("synthetic:1/temperate", false),
+            ("synthetic:1/savanna", true),
+        ] {
+            let source = SyntheticSource::parse(text).unwrap();
+            assert!(source.description().synthetic);
+            assert!(source.description().attribution.starts_with("SYNTHETIC"));
+            let tile = TileCoord {
+                z: 18,
+                x: 140_143,
+                y: 95_379,
+            };
+            let wanted: TileMask = [3u16, 64, 4_095].into_iter().collect();
+            let unit = WorkUnit {
+                sequence: 0,
+                block: BlockCoord::of(tile),
+                wanted,
+                reason: VisitReason::Everything,
+            };
+            let mut given = Vec::new();
+            source
+                .fetch(&unit, &mut |tile, fetched| {
+                    assert_eq!(matches!(fetched, Fetched::Payload(_)), payloads);
+                    assert_eq!(matches!(fetched, Fetched::Pixels(_)), !payloads);
+                    given.push(tile);
+                    ControlFlow::Continue(())
+                })
+                .unwrap();
+            assert_eq!(given, unit.tiles().collect::<Vec<_>>());
+            let mut count = 0;
+            source
+                .fetch(&unit, &mut |_, _| {
+                    count += 1;
+                    ControlFlow::Break(())
+                })
+                .unwrap();
+            assert_eq!(count, 1, "stops when told");
+        }
     }
 }

@@ -12,12 +12,9 @@ use std::{
 
 use serde::Serialize;
 
-use super::{
-    Detections, DetectionsError, distance_m,
-    grid::merged,
-    reported::{Reported, reported},
-};
+use super::reported::{Reported, reported};
 use crate::{
+    detections::{Detections, DetectionsError, distance_m, grid::merged},
     ledger::LedgerError,
     tiles::{TILE_SIZE_PX, TileCoord, mercator},
 };

@@ -1,6 +1,6 @@
 //! What the synthetic world promises: the same for ever, without seams, and true to its labels.
 
-use std::{collections::BTreeSet, ops::ControlFlow};
+use std::collections::BTreeSet;
 
 use super::{
     canvas::{MARGIN_PX, SIDE},
@@ -8,8 +8,7 @@ use super::{
 };
 use crate::{
     image::RgbTile,
-    imagery::{Fetched, ImagerySource},
-    tiles::{BlockCoord, Bounds, TileCoord, TileMask, VisitReason, WorkUnit, mercator},
+    tiles::{Bounds, TileCoord, mercator},
 };
 
 const SAN_MARINO: Bounds = Bounds {
@@ -325,47 +324,5 @@ fn tiles_of_every_zoom_and_corner_can_be_drawn_and_labelled() {
                 let _ = world.label(tile);
             }
         }
-    }
-}
-
-#[test]
-fn the_source_hands_over_each_wanted_tile_once_in_its_styles_form() {
-    for (text, payloads) in [
-        ("synthetic:1/temperate", false),
-        ("synthetic:1/savanna", true),
-    ] {
-        let source = SyntheticSource::parse(text).unwrap();
-        assert!(source.description().synthetic);
-        assert!(source.description().attribution.starts_with("SYNTHETIC"));
-        let tile = TileCoord {
-            z: 18,
-            x: 140_143,
-            y: 95_379,
-        };
-        let wanted: TileMask = [3u16, 64, 4_095].into_iter().collect();
-        let unit = WorkUnit {
-            sequence: 0,
-            block: BlockCoord::of(tile),
-            wanted,
-            reason: VisitReason::Everything,
-        };
-        let mut given = Vec::new();
-        source
-            .fetch(&unit, &mut |tile, fetched| {
-                assert_eq!(matches!(fetched, Fetched::Payload(_)), payloads);
-                assert_eq!(matches!(fetched, Fetched::Pixels(_)), !payloads);
-                given.push(tile);
-                ControlFlow::Continue(())
-            })
-            .unwrap();
-        assert_eq!(given, unit.tiles().collect::<Vec<_>>());
-        let mut count = 0;
-        source
-            .fetch(&unit, &mut |_, _| {
-                count += 1;
-                ControlFlow::Break(())
-            })
-            .unwrap();
-        assert_eq!(count, 1, "stops when told");
     }
 }

@@ -26,7 +26,8 @@ use super::{
     reviewed, terminal,
 };
 use crate::{
-    detections::{Label, read_truth},
+    detections::Label,
+    evaluation::read_truth,
     image::{Format, RgbTile, decode, encode_png, is_blank},
     imagery::{Fetched, ImagerySource},
     osm::{self, Lifecycle, PowerFeatures, Support, SupportKind, read_power},

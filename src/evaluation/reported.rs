@@ -10,11 +10,13 @@ use std::collections::HashMap;
 use rstar::{RTree, primitives::GeomWithData};
 use serde::Serialize;
 
-use super::{
-    Detection, MATCH_M, distance_m,
-    sphere::{Vector, on_sphere},
+use crate::{
+    detections::{
+        Detection, MATCH_M, distance_m,
+        sphere::{Vector, on_sphere},
+    },
+    tiles::{TileCoord, mercator},
 };
-use crate::tiles::{TileCoord, mercator};
 
 /// Towers in tiles with as many or more are counted together.
 const SEVERAL: u64 = 4;

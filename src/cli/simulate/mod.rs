@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     area::Area,
-    detections::read_truth,
+    evaluation::read_truth,
     ledger::{ImageryRecord, Ledger, LedgerError, Manifest, ModelRecord, RunLock, SettingsRecord},
     pipeline::{
         DetectorErrors, Drive, Recording, Simulated, SimulatedDetector, binormal_recall, grid_px,

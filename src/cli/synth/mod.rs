@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::CliError;
-use crate::imagery::synthetic::{StyleChoice, style_names};
+use crate::synthetic::{StyleChoice, style_names};
 
 /// Write the synthetic world's truth, labelled tiles of it for training, or all tiles of an area
 #[derive(Debug, clap::Args)]

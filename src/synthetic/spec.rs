@@ -3,7 +3,6 @@
 use std::str::FromStr;
 
 use super::style::{STYLES, Style};
-use crate::imagery::ImageryError;
 
 /// What a synthetic source is named by on the command line.
 pub const PREFIX: &str = "synthetic:";
@@ -14,6 +13,18 @@ pub enum StyleChoice {
     /// Each region in one of the styles that models may learn from.
     Mosaic,
     One(&'static Style),
+}
+
+/// Why a text names no synthetic world.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpecError {
+    #[error("expected {PREFIX}SEED or {PREFIX}SEED/STYLE")]
+    OtherForm,
+    #[error("the seed is not a whole number from 0 to {} (got {got:?})", u64::MAX)]
+    InvalidSeed { got: String },
+    #[error("unknown style {got:?} (expected one of {})", style_names())]
+    UnknownStyle { got: String },
 }
 
 /// A seed and a style.
@@ -48,33 +59,21 @@ pub fn style_names() -> String {
 }
 
 impl FromStr for Spec {
-    type Err = ImageryError;
+    type Err = SpecError;
 
-    fn from_str(text: &str) -> Result<Self, ImageryError> {
-        let invalid = |reason: String| ImageryError::InvalidSource {
-            origin: text.to_owned(),
-            reason,
-        };
-        let rest = text
-            .strip_prefix(PREFIX)
-            .ok_or_else(|| invalid(format!("expected {PREFIX}SEED or {PREFIX}SEED/STYLE")))?;
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        let rest = text.strip_prefix(PREFIX).ok_or(SpecError::OtherForm)?;
         let (seed, style) = match rest.split_once('/') {
             Some((seed, style)) => (seed, Some(style)),
             None => (rest, None),
         };
-        let seed = seed.parse().map_err(|_| {
-            invalid(format!(
-                "the seed is not a whole number from 0 to {} (got {seed:?})",
-                u64::MAX
-            ))
+        let seed = seed.parse().map_err(|_| SpecError::InvalidSeed {
+            got: seed.to_owned(),
         })?;
         let style = match style {
             None => StyleChoice::Mosaic,
-            Some(name) => StyleChoice::named(name).ok_or_else(|| {
-                invalid(format!(
-                    "unknown style {name:?} (expected one of {})",
-                    style_names()
-                ))
+            Some(name) => StyleChoice::named(name).ok_or_else(|| SpecError::UnknownStyle {
+                got: name.to_owned(),
             })?,
         };
         Ok(Self { seed, style })

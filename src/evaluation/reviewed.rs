@@ -16,8 +16,10 @@ use rstar::{RTree, primitives::GeomWithData};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Detection, MERGE_M, sphere::on_sphere};
-use crate::osm::{self, OsmError};
+use crate::{
+    detections::{Grid, Label, MERGE_M, sphere::on_sphere},
+    osm::{self, OsmError},
+};
 
 /// Labels that leave it open.
 const UNDECIDED: [&str; 5] = ["", "unsure", "skipped", "bad imagery", "bad_imagery"];
@@ -25,26 +27,6 @@ const UNDECIDED: [&str; 5] = ["", "unsure", "skipped", "bad imagery", "bad_image
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 /// Before the names of tags in JOSM, which hvmap's layer for it has.
 const TAG_PREFIX: &str = "hvmap:";
-
-/// A person's verdict on a hint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Label {
-    /// A tower stands there.
-    Accepted,
-    /// None does.
-    Rejected,
-}
-
-impl Label {
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Rejected => "rejected",
-        }
-    }
-}
 
 /// A file's labels.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -308,7 +290,8 @@ impl Reviewed {
     }
 
     /// Puts the labels on the hints: by id, else on the nearest hint within [`MERGE_M`].
-    pub(super) fn label(&self, towers: &mut [Detection]) -> ReviewCounts {
+    pub fn label(&self, grid: &mut Grid) -> ReviewCounts {
+        let towers = grid.towers_mut();
         let ids = self
             .labels
             .iter()
@@ -383,7 +366,7 @@ mod tests {
         }
         let ledger = run.ledger();
         let mut grid = Grid::of(&Detections::of(&ledger).unwrap(), 0.5, None).unwrap();
-        let counts = grid.review(reviewed);
+        let counts = reviewed.label(&mut grid);
         let mut labels = vec![None; 10];
         for tower in grid.towers() {
             labels[((tower.tile.x - 140_000) / 30) as usize] = tower.review;

@@ -13,7 +13,7 @@
 
 use serde::Serialize;
 
-use super::{Detection, Label, OsmStatus};
+use crate::detections::{Detection, Label, OsmStatus};
 
 /// Labels that make a stratum.
 const STRATUM_LABELS: usize = 25;

@@ -14,7 +14,7 @@
 //! - `network` and `towers`: lines of two levels over the whole planet, found by looking at a
 //!   fixed number of grid cells; `tower` is what a tower is made of;
 //! - `style`: sun, camera, processing, tower families and palette;
-//! - `world` puts them together on a `canvas`; [`SyntheticSource`] hands the tiles over.
+//! - `world` puts them together on a `canvas`. `imagery` has the source that hands the tiles over.
 //!
 //! `docs/SYNTHETIC.md` shows it and says what it is good for and what not.
 
@@ -27,7 +27,6 @@ mod network;
 mod noise;
 mod objects;
 mod plane;
-mod source;
 mod spec;
 mod style;
 #[cfg(test)]
@@ -37,8 +36,10 @@ mod towers;
 mod view;
 mod world;
 
-pub use source::{ATTRIBUTION, SyntheticSource};
-pub use spec::{PREFIX, Spec, StyleChoice, style_names};
+pub use spec::{PREFIX, Spec, SpecError, StyleChoice, style_names};
 pub use style::{Palette, STYLES, Style};
 pub use tower::Family;
 pub use world::{Label, LinePiece, Tower, World};
+
+/// Credit that every output carries.
+pub const ATTRIBUTION: &str = "SYNTHETIC \u{2013} drawn by hvmap, not the real world";

@@ -13,7 +13,7 @@ use super::{
     terminal::{self, grouped},
 };
 use crate::{
-    detections::{Detections, Grid},
+    detections::{Detections, LikelyGrid},
     evaluation::{
         Evaluation, EvaluationSettings, Expected, Operation, Reported, ReviewCounts, TruthError,
         evaluate, read_truth,
@@ -171,7 +171,7 @@ fn review(detections: &Detections<'_>, path: &Path, threshold: f32) -> Result<Re
         ))
         .hint(format!("give --threshold {keep_threshold} or more")));
     }
-    let mut grid = Grid::of(detections, threshold, None)?;
+    let mut grid = LikelyGrid::of(detections, threshold, None)?;
     let counts = labels.label(&mut grid);
     reviewed::tell(path, &counts);
     let towers = grid.towers();

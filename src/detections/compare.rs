@@ -302,7 +302,7 @@ impl Ring {
 mod tests {
     use super::*;
     use crate::{
-        detections::{Grid, testing::TestRun},
+        detections::{LikelyGrid, testing::TestRun},
         osm::{Lifecycle, Line, LineKind, Substation, Support},
     };
 
@@ -330,7 +330,7 @@ mod tests {
         }
         let ledger = run.ledger();
         let detections = Detections::of(&ledger).unwrap();
-        let grid = Grid::of(&detections, 0.5, Some((features, MATCH_M))).unwrap();
+        let grid = LikelyGrid::of(&detections, 0.5, Some((features, MATCH_M))).unwrap();
         let status = |x: &u32| {
             let at = grid
                 .towers()
@@ -413,7 +413,7 @@ mod tests {
         run.add(tile(140_001), 0.8, 2);
         let ledger = run.ledger();
         let detections = Detections::of(&ledger).unwrap();
-        let grid = Grid::of(&detections, 0.5, Some((&features, 90.0))).unwrap();
+        let grid = LikelyGrid::of(&detections, 0.5, Some((&features, 90.0))).unwrap();
         assert_eq!(grid.comparison().unwrap().mapped, 1);
         assert_eq!(grid.comparison().unwrap().new, 1);
     }

@@ -1,6 +1,6 @@
 //! One detection for one tower, strung into lines and ranked.
 //!
-//! In: the peaks of all candidates above a threshold. Out: a [`Grid`]. It is held in memory, some
+//! In: the peaks of all candidates above a threshold. Out: a [`LikelyGrid`]. It is held in memory, some
 //! hundreds of bytes a detection, since a tower's line may cross the whole country.
 
 use std::cmp::Ordering;
@@ -26,18 +26,18 @@ const SUPPORT_RANKED_MAX: f32 = 30.0;
 
 /// A run's likely towers and lines.
 #[derive(Clone, Debug, Default)]
-pub struct Grid {
+pub struct LikelyGrid {
     /// By rank.
     towers: Vec<Detection>,
     /// The longest first, which is the order of their numbers.
-    chains: Vec<Chain>,
+    lines: Vec<LikelyLine>,
     merged: u64,
     comparison: Option<Comparison>,
 }
 
 /// A probable line.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Chain {
+pub struct LikelyLine {
     /// Counted from 1.
     pub number: u32,
     /// Indices of its towers, from one end to the other.
@@ -48,7 +48,7 @@ pub struct Chain {
     pub length_m: f64,
 }
 
-impl Grid {
+impl LikelyGrid {
     /// The detections that score at least `score_min`, merged, chained and ranked; compared with
     /// what OpenStreetMap knows where that is given.
     ///
@@ -98,8 +98,8 @@ impl Grid {
     /// Its best ranked `count` detections alone. Chains lose the others, and keep their numbers.
     pub fn truncate(&mut self, count: usize) {
         self.towers.truncate(count);
-        for chain in &mut self.chains {
-            chain.towers.retain(|&tower| (tower as usize) < count);
+        for line in &mut self.lines {
+            line.towers.retain(|&tower| (tower as usize) < count);
         }
     }
 
@@ -115,8 +115,8 @@ impl Grid {
     }
 
     #[must_use]
-    pub fn chains(&self) -> &[Chain] {
-        &self.chains
+    pub fn lines(&self) -> &[LikelyLine] {
+        &self.lines
     }
 
     /// Detections that were another tile's view of the same tower.
@@ -131,15 +131,15 @@ impl Grid {
         self.comparison.as_ref()
     }
 
-    /// The order in which a person looks at them with the least travel: chain by chain, each from
+    /// The order in which a person looks at them with the least travel: line by line, each from
     /// its end that is nearer to where the last one ended, and then what is lonely by rank.
     #[must_use]
     pub fn along_lines(&self) -> Vec<&Detection> {
         let mut order = Vec::with_capacity(self.towers.len());
         let mut placed = vec![false; self.towers.len()];
-        for chain in &self.chains {
-            let own = |tower: &&u32| self.towers[**tower as usize].chain == Some(chain.number);
-            for &tower in chain.towers.iter().filter(own) {
+        for line in &self.lines {
+            let own = |tower: &&u32| self.towers[**tower as usize].line == Some(line.number);
+            for &tower in line.towers.iter().filter(own) {
                 if !std::mem::replace(&mut placed[tower as usize], true) {
                     order.push(&self.towers[tower as usize]);
                 }
@@ -151,14 +151,14 @@ impl Grid {
     }
 
     fn add_chain(&mut self, line: Vec<u32>) {
-        let number = self.chains.len() as u32 + 1;
+        let number = self.lines.len() as u32 + 1;
         let mut support = 0.0;
         for (place, &tower) in line.iter().enumerate() {
             let tower = &mut self.towers[tower as usize];
             support += tower.support.min(SUPPORT_RANKED_MAX);
             // Where lines meet, the tower belongs to the longest.
-            if tower.chain.is_none() {
-                (tower.chain, tower.place) = (Some(number), Some(place as u32 + 1));
+            if tower.line.is_none() {
+                (tower.line, tower.line_position) = (Some(number), Some(place as u32 + 1));
             }
         }
         let at = |tower: u32| {
@@ -168,7 +168,7 @@ impl Grid {
         let length_m = line
             .windows(2)
             .map(|pair| distance_m(at(pair[0]), at(pair[1])));
-        self.chains.push(Chain {
+        self.lines.push(LikelyLine {
             number,
             confidence: support / (SUPPORT_RANKED_MAX * line.len() as f32),
             length_m: length_m.sum(),
@@ -177,11 +177,11 @@ impl Grid {
     }
 }
 
-/// How many towers a run's [`Grid`] has: merged, but not chained, which takes a fraction of the
+/// How many towers a run's [`LikelyGrid`] has: merged, but not chained, which takes a fraction of the
 /// time.
 ///
 /// # Errors
-/// As for [`Grid::of`].
+/// As for [`LikelyGrid::of`].
 pub fn count_towers(detections: &Detections<'_>, score_min: f32) -> Result<u64, DetectionsError> {
     let (towers, _) = merged(detections, score_min)?;
     Ok(towers.len() as u64)
@@ -274,7 +274,7 @@ mod tests {
     /// A tile's column and row, its score and its peaks' cells.
     type Hit<'a> = (u32, u32, f32, &'a [(i32, i32)]);
 
-    fn grid(hits: &[Hit<'_>]) -> Grid {
+    fn grid(hits: &[Hit<'_>]) -> LikelyGrid {
         let mut run = TestRun::default();
         let cells: Vec<f32> = (0..16).map(|i| i as f32 * 16.0 + 8.0).collect();
         run.manifest.model.attribution_columns_px = Some(cells.clone());
@@ -284,7 +284,7 @@ mod tests {
             run.candidates[i].attribution = Some(peaks(at));
         }
         let ledger = run.ledger();
-        Grid::of(&Detections::of(&ledger).unwrap(), 0.5, None).unwrap()
+        LikelyGrid::of(&Detections::of(&ledger).unwrap(), 0.5, None).unwrap()
     }
 
     #[test]
@@ -312,13 +312,13 @@ mod tests {
             .collect();
         hits.push((140_110, 95_600, 0.99, &[(8, 8)]));
         let grid = grid(&hits);
-        assert_eq!(grid.chains().len(), 1);
+        assert_eq!(grid.lines().len(), 1);
         let lonely = grid.towers().last().unwrap();
-        assert_eq!((lonely.rank, lonely.chain, lonely.score), (9, None, 0.99));
+        assert_eq!((lonely.rank, lonely.line, lonely.score), (9, None, 0.99));
         let mut places: Vec<_> = grid
             .towers()
             .iter()
-            .filter_map(|tower| tower.place)
+            .filter_map(|tower| tower.line_position)
             .collect();
         places.sort_unstable();
         assert_eq!(places, (1..=8).collect::<Vec<_>>());
@@ -405,7 +405,7 @@ mod tests {
             });
         }
         let ledger = run.ledger();
-        let grid = Grid::of(&Detections::of(&ledger).unwrap(), 0.5, None).unwrap();
+        let grid = LikelyGrid::of(&Detections::of(&ledger).unwrap(), 0.5, None).unwrap();
         assert!(grid.merged() > 50, "{}", grid.merged());
 
         let mut reports = vec![0u32; detected.len()];

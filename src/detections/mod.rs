@@ -1,6 +1,6 @@
 //! Detections: the candidates above a threshold, ranked and placed on the ground.
 //!
-//! In: a run's ledger. Out: [`Detection`]s tile by tile, streamed; the [`Grid`], in which a tower
+//! In: a run's ledger. Out: [`Detection`]s tile by tile, streamed; the [`LikelyGrid`], in which a tower
 //! is one detection and stands in its line; what of it OpenStreetMap lacks. Never: a clock, chance,
 //! or any state of its own. The same ledger gives the same detections, byte for byte.
 
@@ -22,7 +22,7 @@ pub use chain::{Chains, SPAN_MAX_M, TOWERS_MIN, chain};
 pub use compare::{Comparison, MATCH_M, NEAR_LINE_M, OsmStatus};
 pub use distance::distance_m;
 pub use error::DetectionsError;
-pub use grid::{Chain, Grid, MERGE_M, count_towers};
+pub use grid::{LikelyGrid, LikelyLine, MERGE_M, count_towers};
 pub use label::Label;
 pub use locate::{Peak, attribution_map, locate};
 pub use placeholder::{Placeholders, REPEATS_MIN, SPREAD_M_MIN};
@@ -42,7 +42,7 @@ pub struct Detection {
     pub number: u16,
     /// The model's score, 0 to 1. It ranks; it is not the probability that a tower stands here.
     pub score: f32,
-    /// 1 is the best. Of a [`Grid`]: well-chained ones first. Of a tile: by falling score, among
+    /// 1 is the best. Of a [`LikelyGrid`]: well-chained ones first. Of a tile: by falling score, among
     /// equals by tile.
     pub rank: u64,
     /// Longitude of the located pixel, or of the tile's centre, in degrees.
@@ -61,9 +61,9 @@ pub struct Detection {
     /// How well it lines up with others, in nats; 0 far from any line.
     pub support: f32,
     /// The number of the probable line it belongs to, counted from 1.
-    pub chain: Option<u32>,
+    pub line: Option<u32>,
     /// Its place in that line, counted from 1.
-    pub place: Option<u32>,
+    pub line_position: Option<u32>,
     /// What OpenStreetMap has there, if it was compared.
     pub osm_status: Option<OsmStatus>,
     /// The mapped feature it was matched with, such as `node/123`.
@@ -223,8 +223,8 @@ impl<'a> Detections<'a> {
             uncertainty_m: peak.radius_px * mercator::metres_per_px(lat, tile.z),
             located,
             support: 0.0,
-            chain: None,
-            place: None,
+            line: None,
+            line_position: None,
             osm_status: None,
             osm_id: None,
             osm_distance_m: None,

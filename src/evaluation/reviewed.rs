@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    detections::{Grid, Label, MERGE_M, sphere::on_sphere},
+    detections::{Label, LikelyGrid, MERGE_M, sphere::on_sphere},
     osm::{self, OsmError},
 };
 
@@ -290,7 +290,7 @@ impl Reviewed {
     }
 
     /// Puts the labels on the hints: by id, else on the nearest hint within [`MERGE_M`].
-    pub fn label(&self, grid: &mut Grid) -> ReviewCounts {
+    pub fn label(&self, grid: &mut LikelyGrid) -> ReviewCounts {
         let towers = grid.towers_mut();
         let ids = self
             .labels
@@ -348,7 +348,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        detections::{Detections, Grid, testing::TestRun},
+        detections::{Detections, LikelyGrid, testing::TestRun},
         tiles::TileCoord,
     };
 
@@ -365,7 +365,7 @@ mod tests {
             run.add(tile(i), 0.9 - i as f32 / 100.0, i.into());
         }
         let ledger = run.ledger();
-        let mut grid = Grid::of(&Detections::of(&ledger).unwrap(), 0.5, None).unwrap();
+        let mut grid = LikelyGrid::of(&Detections::of(&ledger).unwrap(), 0.5, None).unwrap();
         let counts = reviewed.label(&mut grid);
         let mut labels = vec![None; 10];
         for tower in grid.towers() {

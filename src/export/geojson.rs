@@ -16,7 +16,7 @@ use super::{
     table::{Row, hundredths, tenths},
 };
 use crate::{
-    detections::{Chain, Detection},
+    detections::{Detection, LikelyLine},
     tiles::TileCoord,
 };
 
@@ -88,9 +88,9 @@ fn for_each_feature(
 ) -> Result<u64, ExportError> {
     if request.geometry == Geometry::Line {
         let mut count = 0;
-        for chain in lines(request) {
+        for line in lines(request) {
             before(out)
-                .and_then(|()| write_chain(request, chain, origin, out))
+                .and_then(|()| write_line(request, line, origin, out))
                 .map_err(ExportError::Stream)?;
             count += 1;
         }
@@ -186,18 +186,18 @@ fn write_feature(
 }
 
 /// Writes a probable line as a feature.
-fn write_chain(
+fn write_line(
     request: &ExportRequest<'_>,
-    chain: &Chain,
+    line: &LikelyLine,
     origin: Option<&Origin<'_>>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let number = chain.number;
+    let number = line.number;
     write!(
         out,
         r#"{{"type":"Feature","id":"line-{number}","geometry":"#
     )?;
-    let parts = line_parts(request, chain);
+    let parts = line_parts(request, line);
     let positions = |part: &Vec<(f64, f64)>| {
         let places: Vec<_> = part
             .iter()
@@ -223,7 +223,7 @@ fn write_chain(
     #[derive(Serialize)]
     struct LineProperties<'a> {
         id: String,
-        chain: u32,
+        line: u32,
         towers: usize,
         length_m: f64,
         confidence: f64,
@@ -242,10 +242,10 @@ fn write_chain(
         &mut *out,
         &LineProperties {
             id: format!("line-{number}"),
-            chain: number,
-            towers: chain.towers.len(),
-            length_m: tenths(chain.length_m),
-            confidence: hundredths(chain.confidence),
+            line: number,
+            towers: line.towers.len(),
+            length_m: tenths(line.length_m),
+            confidence: hundredths(line.confidence),
             synthetic: request.manifest().imagery.synthetic,
             desc: format!("{mark}probable line {number}: verify, do not upload"),
             origin,
@@ -255,9 +255,9 @@ fn write_chain(
 }
 
 /// A chain's places, in two or more parts where it crosses the antimeridian (RFC 7946, 3.1.9).
-pub(super) fn line_parts(request: &ExportRequest<'_>, chain: &Chain) -> Vec<Vec<(f64, f64)>> {
+pub(super) fn line_parts(request: &ExportRequest<'_>, line: &LikelyLine) -> Vec<Vec<(f64, f64)>> {
     let mut parts: Vec<Vec<(f64, f64)>> = vec![Vec::new()];
-    for &tower in &chain.towers {
+    for &tower in &line.towers {
         let tower = &request.grid().towers()[tower as usize];
         let here = (tower.lon, tower.lat);
         let open = parts.last_mut().expect("there is always one");
@@ -277,12 +277,12 @@ pub(super) fn line_parts(request: &ExportRequest<'_>, chain: &Chain) -> Vec<Vec<
 }
 
 /// The chains that still have two towers.
-pub(super) fn lines<'a>(request: &'a ExportRequest<'_>) -> impl Iterator<Item = &'a Chain> {
+pub(super) fn lines<'a>(request: &'a ExportRequest<'_>) -> impl Iterator<Item = &'a LikelyLine> {
     request
         .grid()
-        .chains()
+        .lines()
         .iter()
-        .filter(|chain| chain.towers.len() > 1)
+        .filter(|line| line.towers.len() > 1)
 }
 
 /// The tile's square: one ring, counter-clockwise from the south-west, closed.

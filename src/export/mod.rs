@@ -36,7 +36,7 @@ pub use curves::write_curves;
 pub use error::ExportError;
 
 use crate::{
-    detections::{Detection, Detections, Grid, Label, OsmStatus},
+    detections::{Detection, Detections, Label, LikelyGrid, OsmStatus},
     evaluation::{ReviewCounts, Reviewed},
     ledger::{LedgerReader, Manifest},
     osm::PowerFeatures,
@@ -153,7 +153,7 @@ pub struct Against<'a> {
 /// What to export.
 pub struct ExportRequest<'a> {
     detections: Detections<'a>,
-    grid: Grid,
+    grid: LikelyGrid,
     threshold: f32,
     geometry: Geometry,
     schema: Schema,
@@ -193,7 +193,7 @@ impl<'a> ExportRequest<'a> {
         }
         let osm = osm.map(|against| (against.features, against.radius_m));
         Ok(Self {
-            grid: Grid::of(&detections, threshold, osm)?,
+            grid: LikelyGrid::of(&detections, threshold, osm)?,
             detections,
             threshold,
             geometry: Geometry::Point,
@@ -243,7 +243,7 @@ impl<'a> ExportRequest<'a> {
 
     /// The likely towers and lines that are exported.
     #[must_use]
-    pub fn grid(&self) -> &Grid {
+    pub fn grid(&self) -> &LikelyGrid {
         &self.grid
     }
 

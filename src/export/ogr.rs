@@ -154,10 +154,10 @@ fn write_layers(
             FieldDefn::new(name, kind)?.add_to_layer(&layer)?;
         }
         begin(&layer, format);
-        for chain in lines(request) {
+        for line in lines(request) {
             let mut feature = Feature::new(layer.defn())?;
             let mut geometry = Geometry::empty(OGRwkbGeometryType::wkbMultiLineString)?;
-            for part in line_parts(request, chain) {
+            for part in line_parts(request, line) {
                 let mut line = Geometry::empty(OGRwkbGeometryType::wkbLineString)?;
                 for place in part {
                     line.add_point_2d(place);
@@ -165,10 +165,10 @@ fn write_layers(
                 geometry.add_geometry(line)?;
             }
             feature.set_geometry(geometry)?;
-            feature.set_field_integer64(0, chain.number.into())?;
-            feature.set_field_integer64(1, chain.towers.len() as i64)?;
-            feature.set_field_double(2, tenths(chain.length_m))?;
-            feature.set_field_double(3, hundredths(chain.confidence))?;
+            feature.set_field_integer64(0, line.number.into())?;
+            feature.set_field_integer64(1, line.towers.len() as i64)?;
+            feature.set_field_double(2, tenths(line.length_m))?;
+            feature.set_field_double(3, hundredths(line.confidence))?;
             feature.create(&layer)?;
         }
         commit(&layer, format);

@@ -16,7 +16,7 @@ use super::{
     geojson::{Degrees, lines},
     table::{Row, Value, hundredths},
 };
-use crate::detections::{Chain, Detection};
+use crate::detections::{Detection, LikelyLine};
 
 pub(super) fn write(request: &ExportRequest<'_>, out: &mut dyn Write) -> Result<u64, ExportError> {
     write_elements(request, out).map_err(ExportError::Stream)
@@ -33,10 +33,10 @@ fn write_elements(request: &ExportRequest<'_>, out: &mut dyn Write) -> io::Resul
         write_node(request, detection, hints, out)?;
     }
     let mut last = hints;
-    for chain in lines(request) {
-        for part in parts(request, chain, &numbers) {
+    for line in lines(request) {
+        for part in parts(request, line, &numbers) {
             last += 1;
-            write_way(request, chain, &part, last, out)?;
+            write_way(request, line, &part, last, out)?;
         }
     }
     if hints > 0 {
@@ -47,9 +47,9 @@ fn write_elements(request: &ExportRequest<'_>, out: &mut dyn Write) -> io::Resul
 }
 
 /// The nodes of a line that are in the file, in pieces that do not cross the antimeridian.
-fn parts(request: &ExportRequest<'_>, chain: &Chain, numbers: &[u64]) -> Vec<Vec<u64>> {
+fn parts(request: &ExportRequest<'_>, line: &LikelyLine, numbers: &[u64]) -> Vec<Vec<u64>> {
     let towers = request.grid().towers();
-    let kept: Vec<u32> = chain
+    let kept: Vec<u32> = line
         .towers
         .iter()
         .copied()
@@ -65,7 +65,7 @@ fn parts(request: &ExportRequest<'_>, chain: &Chain, numbers: &[u64]) -> Vec<Vec
 
 fn write_way(
     request: &ExportRequest<'_>,
-    chain: &Chain,
+    line: &LikelyLine,
     nodes: &[u64],
     number: u64,
     out: &mut dyn Write,
@@ -74,10 +74,10 @@ fn write_way(
     for node in nodes {
         writeln!(out, "    <nd ref=\"-{node}\"/>")?;
     }
-    write_tag("hvmap:line", &chain.number.to_string(), out)?;
+    write_tag("hvmap:line", &line.number.to_string(), out)?;
     write_tag(
         "hvmap:confidence",
-        &hundredths(chain.confidence).to_string(),
+        &hundredths(line.confidence).to_string(),
         out,
     )?;
     if request.manifest().imagery.synthetic {

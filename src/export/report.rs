@@ -107,7 +107,7 @@ fn head(request: &ExportRequest<'_>) -> String {
         .grid()
         .towers()
         .iter()
-        .filter(|tower| tower.chain.is_some())
+        .filter(|tower| tower.line.is_some())
         .count();
     format!(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
@@ -316,8 +316,8 @@ impl Map {
         let unit = f64::from(width) / f64::from(shown);
         let mut svg = self.outline(request, unit);
         let towers = request.grid().towers();
-        for chain in lines(request).take(LINES_DRAWN) {
-            let points = chain.towers.iter().map(|&tower| {
+        for line in lines(request).take(LINES_DRAWN) {
+            let points = line.towers.iter().map(|&tower| {
                 let tower = &towers[tower as usize];
                 let (x, y) = self.at(tower.lon, tower.lat);
                 format!("{x:.2},{y:.2}")
@@ -330,7 +330,7 @@ impl Map {
         }
         let lonely = towers
             .iter()
-            .filter(|tower| tower.chain.is_none())
+            .filter(|tower| tower.line.is_none())
             .take(LINES_DRAWN);
         let mut dots = String::new();
         for tower in lonely {
@@ -416,7 +416,7 @@ fn histogram(towers: &[Detection]) -> String {
     let mut bars = [[0u32; 2]; BARS];
     for tower in towers {
         let bar = ((tower.score - lowest) / width * BARS as f32) as usize;
-        bars[bar.min(BARS - 1)][usize::from(tower.chain.is_none())] += 1;
+        bars[bar.min(BARS - 1)][usize::from(tower.line.is_none())] += 1;
     }
     let tallest = bars.iter().map(|[a, b]| a + b).max().unwrap_or(0).max(1);
     let mut svg = String::new();
@@ -526,8 +526,8 @@ fn chips(
             );
         }
         let line = tower
-            .chain
-            .map_or("lonely".to_owned(), |chain| format!("line {chain}"));
+            .line
+            .map_or("lonely".to_owned(), |line| format!("line {line}"));
         put(
             &mut html,
             format_args!(
@@ -548,7 +548,7 @@ fn chips(
 }
 
 fn lines_table(request: &ExportRequest<'_>) -> String {
-    let length_m: f64 = lines(request).map(|chain| chain.length_m).sum();
+    let length_m: f64 = lines(request).map(|line| line.length_m).sum();
     let count = lines(request).count();
     let mut html = format!(
         "<h2>Probable lines</h2><p>{} lines, {:.0} km together. The longest:</p><div class=wide><table><tr><th class=n>line\
@@ -557,7 +557,7 @@ fn lines_table(request: &ExportRequest<'_>) -> String {
         length_m / 1_000.0
     );
     let towers = request.grid().towers();
-    for chain in lines(request).take(LINES_SHOWN) {
+    for line in lines(request).take(LINES_SHOWN) {
         let end = |tower: Option<&u32>| {
             tower.map_or(String::new(), |&tower| {
                 let tower = &towers[tower as usize];
@@ -568,12 +568,12 @@ fn lines_table(request: &ExportRequest<'_>) -> String {
             &mut html,
             format_args!(
                 "<tr><td class=n>{}<td class=n>{}<td class=n>{:.1}<td class=n>{:.2}<td>{}<td>{}",
-                chain.number,
-                chain.towers.len(),
-                chain.length_m / 1_000.0,
-                chain.confidence,
-                end(chain.towers.first()),
-                end(chain.towers.last())
+                line.number,
+                line.towers.len(),
+                line.length_m / 1_000.0,
+                line.confidence,
+                end(line.towers.first()),
+                end(line.towers.last())
             ),
         );
     }

@@ -70,8 +70,8 @@ impl<'a> Row<'a> {
                 Some(owned(detection.tile.to_string())),
                 Some(Value::Real(tenths(detection.uncertainty_m))),
                 Some(Value::Flag(detection.located)),
-                detection.chain.map(whole),
-                detection.place.map(whole),
+                detection.line.map(whole),
+                detection.line_position.map(whole),
                 detection.osm_status.map(|status| text(status.name())),
                 detection.osm_id.as_deref().map(text),
                 detection

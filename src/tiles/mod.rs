@@ -12,6 +12,7 @@ mod cover;
 mod error;
 pub mod mercator;
 mod outcome;
+mod position;
 
 pub use block::{BLOCK_SIDE, BLOCK_TILES, BlockCoord, TileMask};
 pub use bounds::Bounds;
@@ -22,6 +23,7 @@ pub use outcome::{
     AttributionGrid, BlockOutcome, Candidate, LowContrast, StateCounts, TileOutcome, TileState,
     UNIT_TILES_MAX, VisitReason, WorkUnit,
 };
+pub use position::{LonLat, PixelPosition, TilePosition};
 
 /// Side of a tile image in pixels.
 pub const TILE_SIZE_PX: u32 = 256;

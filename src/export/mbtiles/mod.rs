@@ -32,7 +32,7 @@ use super::{
     table::{FIELDS, Kind, hundredths, tenths},
 };
 use crate::{
-    detections::{Chain, Placeholders},
+    detections::{LikelyLine, Placeholders},
     tiles::{BlockOutcome, Bounds, TileCoord, mercator},
 };
 
@@ -45,10 +45,10 @@ pub(super) fn write(request: &ExportRequest<'_>, staged: &StagedFile) -> Result<
     let (zoom_min, zoom_max) = zooms(run_zoom);
     let sorting = Sorting::create(&staged.partial_path().with_extension("sorting"), zoom_max)?;
     let detections = request.for_each(|detection| sorting.add_tower(request, detection))?;
-    for chain in super::geojson::lines(request) {
+    for line in super::geojson::lines(request) {
         let mut part = 0;
-        for places in line_parts(request, chain) {
-            part = lines::cut(chain.number, part, &places, zoom_max, &mut |leaf, piece| {
+        for places in line_parts(request, line) {
+            part = lines::cut(line.number, part, &places, zoom_max, &mut |leaf, piece| {
                 sorting.add_piece(leaf, &piece)
             })?;
         }
@@ -145,7 +145,7 @@ struct Layers<'a> {
     lines: String,
     scanned: String,
     /// In the order of their numbers.
-    chains: &'a [Chain],
+    likely_lines: &'a [LikelyLine],
 }
 
 impl<'a> Layers<'a> {
@@ -155,7 +155,7 @@ impl<'a> Layers<'a> {
             towers: name("towers"),
             lines: name("lines"),
             scanned: name("scanned"),
-            chains: request.grid().chains(),
+            likely_lines: request.grid().lines(),
         }
     }
 
@@ -176,9 +176,9 @@ impl<'a> Layers<'a> {
         }
         let mut lines = LayerBuilder::new(&self.lines);
         for pieces in content.lines.chunk_by(|a, b| a.line == b.line) {
-            let chain = &self.chains[pieces[0].line as usize - 1];
+            let line = &self.likely_lines[pieces[0].line as usize - 1];
             let ways = pieces.iter().map(|piece| piece.points.as_slice());
-            lines.lines(chain.number.into(), ways, &line_properties(chain));
+            lines.lines(line.number.into(), ways, &line_properties(line));
         }
         let layers = [scanned, lines, towers]
             .into_iter()
@@ -251,12 +251,12 @@ fn properties(tower: &Tower) -> std::io::Result<Vec<(&'static str, mvt::Value)>>
         .collect())
 }
 
-fn line_properties(chain: &Chain) -> [(&'static str, mvt::Value); 4] {
+fn line_properties(line: &LikelyLine) -> [(&'static str, mvt::Value); 4] {
     [
-        ("chain", u64::from(chain.number).into()),
-        ("towers", (chain.towers.len() as u64).into()),
-        ("length_m", tenths(chain.length_m).into()),
-        ("confidence", hundredths(chain.confidence).into()),
+        ("chain", u64::from(line.number).into()),
+        ("towers", (line.towers.len() as u64).into()),
+        ("length_m", tenths(line.length_m).into()),
+        ("confidence", hundredths(line.confidence).into()),
     ]
 }
 

@@ -24,6 +24,7 @@ use hvmap::{
     image::{RgbTile, encode_jpeg},
     imagery::{self, SourceOptions},
     ledger::{AreaRecord, ImageryRecord, Ledger, Manifest},
+    mbtiles::{Key, Writer},
     pipeline::{Drive, Ending, Local, LocalOptions, Recording, Stages, model_record},
     predict::{Model, bench::bare_session},
     scan::Everything,
@@ -121,31 +122,18 @@ fn write_mbtiles(path: &Path, drawn: &[RgbTile], tiles: u32) -> Cover {
             ..CORNER
         })
         .collect();
-    let mut connection = rusqlite::Connection::open(path).expect("a new file");
-    connection
-        .execute_batch(
-            "CREATE TABLE metadata (name TEXT, value TEXT);
-             INSERT INTO metadata VALUES ('name', 'bench'), ('format', 'jpg');
-             CREATE TABLE tiles (zoom_level INTEGER, tile_column INTEGER, tile_row INTEGER,
-                                 tile_data BLOB);
-             CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row);",
-        )
-        .expect("a new file takes tables");
-    let transaction = connection.transaction().expect("a new file");
-    for (number, coord) in coords.iter().enumerate() {
-        transaction
-            .execute(
-                "INSERT INTO tiles VALUES (?1, ?2, ?3, ?4)",
-                rusqlite::params![
-                    coord.z,
-                    coord.x,
-                    coord.tms_y(),
-                    encoded[number % encoded.len()]
-                ],
-            )
+    let writer = Writer::create(path).expect("a new file");
+    for (key, value) in [(Key::Name, "bench"), (Key::Format, "jpg")] {
+        writer
+            .metadata(key, value)
+            .expect("a new file takes metadata");
+    }
+    for (number, &coord) in coords.iter().enumerate() {
+        writer
+            .tile(coord, &encoded[number % encoded.len()])
             .expect("a new file takes tiles");
     }
-    transaction.commit().expect("a new file takes tiles");
+    writer.finish().expect("no tile was added twice");
     Cover::from_tiles(coords).expect("the tiles exist")
 }
 

@@ -15,6 +15,7 @@ mod gdal_reports;
 pub mod image;
 pub mod imagery;
 pub mod ledger;
+pub mod mbtiles;
 pub mod osm;
 pub mod pipeline;
 pub mod predict;

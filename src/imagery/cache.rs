@@ -1,45 +1,27 @@
 //! What a server has answered, kept in an MBTiles file so that it is never asked for again.
 //!
-//! The file is MBTiles 1.3 with one column and one table more: each tile's time of fetching, and
-//! the tiles of which the server has no imagery. The metadata name the source, keys redacted, so
-//! that tiles of two sources never mix.
+//! The metadata name the source, keys redacted, so that tiles of two sources never mix.
 
 use std::{
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    sync::{Mutex, PoisonError},
+    time::SystemTime,
 };
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Fetched, ImageryError};
 use crate::{
     image::{Format, looks_whole},
+    mbtiles::{Kept, Origin, TileStore},
     tiles::TileCoord,
 };
-
-/// How long to wait for another run that writes the same file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
-
-const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS metadata (name TEXT PRIMARY KEY, value TEXT);
-    CREATE TABLE IF NOT EXISTS tiles (
-        zoom_level INTEGER, tile_column INTEGER, tile_row INTEGER, tile_data BLOB,
-        fetched_at INTEGER
-    );
-    CREATE UNIQUE INDEX IF NOT EXISTS tile_index
-        ON tiles (zoom_level, tile_column, tile_row);
-    CREATE TABLE IF NOT EXISTS no_imagery (
-        zoom_level INTEGER, tile_column INTEGER, tile_row INTEGER, fetched_at INTEGER,
-        PRIMARY KEY (zoom_level, tile_column, tile_row)
-    ) WITHOUT ROWID;";
 
 /// A file of answers. One writer at a time; other runs may read it meanwhile.
 #[derive(Debug)]
 pub(super) struct Cache {
     path: String,
-    connection: Mutex<Connection>,
+    store: Mutex<TileStore>,
 }
 
 impl Cache {
@@ -50,147 +32,71 @@ impl Cache {
             path: shown.clone(),
             source,
         };
-        let check = |connection: &Connection| match source_in(connection).map_err(unusable)? {
-            Some(found) if found != origin => Err(ImageryError::CacheOfOther {
+        let check = |store: &TileStore| {
+            let found = match store.origin().map_err(unusable)? {
+                Origin::New => return Ok(()),
+                Origin::Named(found) if found == origin => return Ok(()),
+                Origin::Named(found) => found,
+                Origin::Unnamed => "an unknown source".to_owned(),
+            };
+            Err(ImageryError::CacheOfOther {
                 path: shown.clone(),
                 found,
                 expected: origin.to_owned(),
-            }),
-            _ => Ok(()),
+            })
         };
-        let mut connection = Connection::open(path).map_err(unusable)?;
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(unusable)?;
+        let mut store = TileStore::open(path).map_err(unusable)?;
         // Before anything is changed: the file may be somebody else's.
-        check(&connection)?;
-        prepare(&mut connection, origin).map_err(unusable)?;
+        check(&store)?;
+        store.prepare(origin).map_err(unusable)?;
         // Another run may have begun the file in between.
-        check(&connection)?;
+        check(&store)?;
         Ok(Self {
             path: shown,
-            connection: Mutex::new(connection),
+            store: Mutex::new(store),
         })
     }
 
     /// The answer that was kept for an address.
     pub(super) fn find(&self, address: TileCoord) -> Result<Option<Fetched>, ImageryError> {
-        let key = params![address.z, address.x, address.tms_y()];
-        self.run(|connection| {
-            let payload: Option<Vec<u8>> = connection
-                .prepare_cached(
-                    "SELECT tile_data FROM tiles
-                     WHERE zoom_level = ?1 AND tile_column = ?2 AND tile_row = ?3",
-                )?
-                .query_row(key, |row| row.get(0))
-                .optional()?;
-            if let Some(payload) = payload {
-                return Ok(Some(Fetched::Payload(Bytes::from(payload))));
-            }
-            let absent = connection
-                .prepare_cached(
-                    "SELECT 1 FROM no_imagery
-                     WHERE zoom_level = ?1 AND tile_column = ?2 AND tile_row = ?3",
-                )?
-                .exists(key)?;
-            Ok(absent.then_some(Fetched::NoImagery))
-        })
+        let kept = self.run(|store| store.find(address))?;
+        Ok(kept.map(|kept| match kept {
+            Kept::Tile(payload) => Fetched::Payload(Bytes::from(payload)),
+            Kept::Missing => Fetched::NoImagery,
+        }))
     }
 
     /// Keeps an answer, if it is one that the server would give again: an image that is whole, or
     /// that there is none.
     pub(super) fn keep(&self, address: TileCoord, found: &Fetched) -> Result<(), ImageryError> {
-        let (z, x, row) = (address.z, address.x, address.tms_y());
         let now = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .map_or(0, |since| since.as_secs() as i64);
-        self.run(|connection| {
-            match found {
-                Fetched::Payload(payload) => {
-                    let Ok(format) = Format::of(payload) else {
-                        return Ok(());
-                    };
-                    if !looks_whole(payload) {
-                        return Ok(());
-                    }
-                    connection
-                        .prepare_cached("INSERT OR REPLACE INTO tiles VALUES (?1, ?2, ?3, ?4, ?5)")?
-                        .execute(params![z, x, row, payload.as_ref(), now])?;
-                    connection
-                        .prepare_cached("INSERT OR IGNORE INTO metadata VALUES ('format', ?1)")?
-                        .execute([format.extension()])?;
+        match found {
+            Fetched::Payload(payload) => {
+                let Ok(format) = Format::of(payload) else {
+                    return Ok(());
+                };
+                if !looks_whole(payload) {
+                    return Ok(());
                 }
-                Fetched::NoImagery => {
-                    connection
-                        .prepare_cached(
-                            "INSERT OR REPLACE INTO no_imagery VALUES (?1, ?2, ?3, ?4)",
-                        )?
-                        .execute(params![z, x, row, now])?;
-                }
-                _ => {}
+                self.run(|store| store.keep_tile(address, payload, format.extension(), now))
             }
-            Ok(())
-        })
+            Fetched::NoImagery => self.run(|store| store.keep_missing(address, now)),
+            _ => Ok(()),
+        }
     }
 
     fn run<T>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        work: impl FnOnce(&TileStore) -> rusqlite::Result<T>,
     ) -> Result<T, ImageryError> {
-        let connection: MutexGuard<'_, Connection> = self
-            .connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        work(&connection).map_err(|source| ImageryError::Cache {
+        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&store).map_err(|source| ImageryError::Cache {
             path: self.path.clone(),
             source,
         })
     }
-}
-
-/// The source that a file holds tiles of, in words where it does not say; `None` for an empty file.
-fn source_in(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    if !connection
-        .prepare("SELECT 1 FROM sqlite_master")?
-        .exists([])?
-    {
-        return Ok(None);
-    }
-    let has_metadata = connection
-        .prepare("SELECT 1 FROM sqlite_master WHERE name = 'metadata'")?
-        .exists([])?;
-    let named = if has_metadata {
-        connection
-            .query_row(
-                "SELECT value FROM metadata WHERE name = 'hvmap_source'",
-                [],
-                |row| row.get(0),
-            )
-            .optional()?
-    } else {
-        None
-    };
-    Ok(Some(
-        named.unwrap_or_else(|| "an unknown source".to_owned()),
-    ))
-}
-
-/// Lays out an empty file and sets how it is written.
-fn prepare(connection: &mut Connection, origin: &str) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    // A power cut may cost the last answers, never the file.
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
-    let transaction =
-        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    if source_in(&transaction)?.is_none() {
-        transaction.execute_batch(SCHEMA)?;
-        for (name, value) in [
-            ("name", "hvmap imagery cache"),
-            ("type", "baselayer"),
-            ("hvmap_source", origin),
-        ] {
-            transaction.execute("INSERT INTO metadata VALUES (?1, ?2)", [name, value])?;
-        }
-    }
-    transaction.commit()
 }
 
 #[cfg(test)]
@@ -253,7 +159,7 @@ mod tests {
             "CREATE TABLE diary (entry)",
         ] {
             let path = folder.path().join(format!("{}.mbtiles", schema.len()));
-            Connection::open(&path)
+            rusqlite::Connection::open(&path)
                 .unwrap()
                 .execute_batch(schema)
                 .unwrap();

@@ -10,13 +10,12 @@ use std::{
 };
 
 use crossbeam_channel::{Sender, bounded};
-use rusqlite::{Connection, params};
 
 use super::place::{Place, refuse_existing};
 use crate::{
     cli::{CliError, terminal},
     image::{RgbTile, encode_jpeg},
-    imagery::mbtiles::SYNTHETIC_KEY,
+    mbtiles::{Key, Writer},
     synthetic::{ATTRIBUTION, World},
     tiles::{BlockCoord, Cover, TileCoord, TileMask},
 };
@@ -83,18 +82,9 @@ fn hidden_beside(path: &Path) -> Result<PathBuf, CliError> {
 /// Draws on all cores and writes on this thread.
 fn write(world: &World, args: &Args, cover: &Cover, path: &Path) -> Result<(), CliError> {
     File::create(path)?;
-    let mut file = Connection::open(path)?;
-    // Nobody reads the file before it is whole, so there is nothing to protect.
-    file.execute_batch(
-        "PRAGMA journal_mode = OFF;
-         PRAGMA synchronous = OFF;
-         CREATE TABLE metadata (name TEXT, value TEXT);
-         CREATE TABLE tiles (zoom_level INTEGER, tile_column INTEGER, tile_row INTEGER,
-                             tile_data BLOB);",
-    )?;
-    let transaction = file.transaction()?;
-    for (name, value) in metadata(args, cover) {
-        transaction.execute("INSERT INTO metadata VALUES (?1, ?2)", [name, &value])?;
+    let writer = Writer::create(path)?;
+    for (key, value) in metadata(args, cover) {
+        writer.metadata(key, &value)?;
     }
     let blocks = Mutex::new(cover.blocks());
     let (columns_in, columns) = bounded(COLUMNS_QUEUED_MAX);
@@ -114,17 +104,12 @@ fn write(world: &World, args: &Args, cover: &Cover, path: &Path) -> Result<(), C
             });
         }
         drop(columns_in);
-        let mut insert = transaction.prepare("INSERT INTO tiles VALUES (?1, ?2, ?3, ?4)")?;
         for (tile, payload) in columns.iter().flatten() {
-            insert.execute(params![tile.z, tile.x, tile.tms_y(), payload])?;
+            writer.tile(tile, &payload)?;
         }
         Ok(())
     })?;
-    transaction.execute_batch(
-        "CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row)",
-    )?;
-    transaction.commit()?;
-    drop(file);
+    writer.finish()?;
     Ok(File::open(path)?.sync_all()?)
 }
 
@@ -150,7 +135,7 @@ fn draw(
 }
 
 /// <https://github.com/mapbox/mbtiles-spec/blob/master/1.3/spec.md#metadata>
-fn metadata(args: &Args, cover: &Cover) -> Vec<(&'static str, String)> {
+fn metadata(args: &Args, cover: &Cover) -> Vec<(Key, String)> {
     let style = args.place.style.as_ref().map(|style| format!("/{style}"));
     let name = format!(
         "SYNTHETIC synthetic:{}{}",
@@ -159,18 +144,18 @@ fn metadata(args: &Args, cover: &Cover) -> Vec<(&'static str, String)> {
     );
     let zoom = cover.zoom().to_string();
     let mut metadata = vec![
-        ("name", name),
-        ("format", "jpg".to_owned()),
-        ("type", "baselayer".to_owned()),
-        ("attribution", ATTRIBUTION.to_owned()),
-        (SYNTHETIC_KEY, "true".to_owned()),
-        ("minzoom", zoom.clone()),
-        ("maxzoom", zoom),
+        (Key::Name, name),
+        (Key::Format, "jpg".to_owned()),
+        (Key::Type, "baselayer".to_owned()),
+        (Key::Attribution, ATTRIBUTION.to_owned()),
+        (Key::Synthetic, "true".to_owned()),
+        (Key::ZoomMin, zoom.clone()),
+        (Key::ZoomMax, zoom),
     ];
     // West beyond east where the area crosses the antimeridian, which the format has no word for.
     if let Some(bounds) = cover.bounds().filter(|bounds| bounds.west < bounds.east) {
         let edges = [bounds.west, bounds.south, bounds.east, bounds.north];
-        metadata.push(("bounds", edges.map(|edge| edge.to_string()).join(",")));
+        metadata.push((Key::Bounds, edges.map(|edge| edge.to_string()).join(",")));
     }
     metadata
 }

@@ -1,8 +1,7 @@
 //! Vector tiles in MBTiles (<https://github.com/mapbox/mbtiles-spec/blob/master/1.3/spec.md>).
 //!
 //! Three layers: `towers`, points, all of them at the deepest zoom and the best ranked above;
-//! `lines`, the probable lines, coarser and the longest first above; and `scanned`, the area whose tiles were classified, in outlines that coarsen with the zoom. Rows
-//! are TMS, counted from the south: the flip happens here.
+//! `lines`, the probable lines, coarser and the longest first above; and `scanned`, the area whose tiles were classified, in outlines that coarsen with the zoom.
 
 mod lines;
 mod mvt;
@@ -15,7 +14,6 @@ use std::{collections::BTreeSet, io::Write, ops::ControlFlow};
 
 use flate2::{Compression, write::GzEncoder};
 use prost::Message;
-use rusqlite::{Connection, params};
 use serde_json::json;
 
 use self::{
@@ -33,11 +31,9 @@ use super::{
 };
 use crate::{
     detections::{LikelyLine, Placeholders},
+    mbtiles::{Key, Writer},
     tiles::{BlockOutcome, Bounds, TileCoord, mercator},
 };
-
-/// `MPBX`, registered with SQLite for MBTiles.
-const APPLICATION_ID: i32 = 0x4d50_4258;
 
 /// Writes the file behind `staged`, and answers how many detections it holds.
 pub(super) fn write(request: &ExportRequest<'_>, staged: &StagedFile) -> Result<u64, ExportError> {
@@ -63,16 +59,7 @@ pub(super) fn write(request: &ExportRequest<'_>, staged: &StagedFile) -> Result<
         Ok::<_, ExportError>(ControlFlow::Continue(()))
     })?;
 
-    let connection = Connection::open(staged.partial_path())?;
-    connection.execute_batch(&format!(
-        "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
-         PRAGMA application_id = {APPLICATION_ID};
-         BEGIN;
-         CREATE TABLE metadata (name TEXT, value TEXT);
-         CREATE TABLE tiles (
-             zoom_level INTEGER, tile_column INTEGER, tile_row INTEGER, tile_data BLOB
-         );"
-    ))?;
+    let writer = Writer::create(staged.partial_path())?;
     let layers = Layers::of(request);
     let mut extent = Extent::default();
     let mut emit = |tile: TileCoord, content: &Content| {
@@ -82,9 +69,7 @@ pub(super) fn write(request: &ExportRequest<'_>, staged: &StagedFile) -> Result<
         let bytes = layers
             .encode(content)
             .map_err(|source| staged.error(source))?;
-        connection
-            .prepare_cached("INSERT INTO tiles VALUES (?, ?, ?, ?)")?
-            .execute(params![tile.z, tile.x, tile.tms_y(), bytes])?;
+        writer.tile(tile, &bytes)?;
         Ok::<_, ExportError>(())
     };
     let mut pyramid = Pyramid::new(run_zoom);
@@ -92,15 +77,10 @@ pub(super) fn write(request: &ExportRequest<'_>, staged: &StagedFile) -> Result<
     pyramid.finish(&mut emit)?;
 
     let view = extent.view(zoom_min, zoom_max);
-    for (name, value) in metadata(request, &layers, &view, (zoom_min, zoom_max)) {
-        connection.execute("INSERT INTO metadata VALUES (?, ?)", [name, &value])?;
+    for (key, value) in metadata(request, &layers, &view, (zoom_min, zoom_max)) {
+        writer.metadata(key, &value)?;
     }
-    connection.execute_batch(
-        "CREATE UNIQUE INDEX tile_index ON tiles (zoom_level, tile_column, tile_row);
-         CREATE UNIQUE INDEX name ON metadata (name);
-         COMMIT;",
-    )?;
-    connection.close().map_err(|(_, error)| error)?;
+    writer.finish()?;
     Ok(detections)
 }
 
@@ -265,7 +245,7 @@ fn metadata(
     layers: &Layers<'_>,
     view: &View,
     (zoom_min, zoom_max): (u8, u8),
-) -> Vec<(&'static str, String)> {
+) -> Vec<(Key, String)> {
     let manifest = request.manifest();
     let json = json!({
         "vector_layers": layers.described(zoom_min, zoom_max),
@@ -279,19 +259,19 @@ fn metadata(
     } = view.bounds;
     let (lon, lat, zoom) = view.centre;
     vec![
-        ("name", layer_name(manifest, "towers")),
-        ("format", "pbf".to_owned()),
+        (Key::Name, layer_name(manifest, "towers")),
+        (Key::Format, "pbf".to_owned()),
         (
-            "bounds",
+            Key::Bounds,
             format!("{west:.6},{south:.6},{east:.6},{north:.6}"),
         ),
-        ("center", format!("{lon:.6},{lat:.6},{zoom}")),
-        ("minzoom", zoom_min.to_string()),
-        ("maxzoom", zoom_max.to_string()),
-        ("attribution", attribution(request)),
-        ("description", NOTE.to_owned()),
-        ("type", "overlay".to_owned()),
-        ("json", json.to_string()),
+        (Key::Center, format!("{lon:.6},{lat:.6},{zoom}")),
+        (Key::ZoomMin, zoom_min.to_string()),
+        (Key::ZoomMax, zoom_max.to_string()),
+        (Key::Attribution, attribution(request)),
+        (Key::Description, NOTE.to_owned()),
+        (Key::Type, "overlay".to_owned()),
+        (Key::Json, json.to_string()),
     ]
 }
 
@@ -375,6 +355,7 @@ mod tests {
 
     use flate2::read::GzDecoder;
     use proptest::prelude::*;
+    use rusqlite::Connection;
 
     use super::{mvt::EXTENT, *};
     use crate::{

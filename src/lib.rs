@@ -8,6 +8,7 @@
 pub mod area;
 pub mod cli;
 pub mod detections;
+pub mod digest;
 pub mod evaluation;
 pub mod export;
 #[cfg(feature = "gdal")]

@@ -4,11 +4,11 @@ use std::{collections::HashSet, path::PathBuf};
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::{CliError, terminal};
 use crate::{
     detections::{attribution_map, locate},
+    digest,
     ledger::{LedgerError, LedgerReader, SettingsRecord},
     osm,
     predict::AttributionMap,
@@ -100,7 +100,7 @@ impl ScanArgs {
                     "revision": FOLLOW_REVISION,
                     "strategy": self.follow(cover, threshold),
                     "seeds": seeds.len(),
-                    "seeds_digest": digest(seeds),
+                    "seeds_digest": digest_of(seeds),
                 }),
             ),
         }
@@ -203,12 +203,12 @@ fn place(tile: TileCoord, grid: &AttributionGrid, map: &AttributionMap) -> Optio
         .map(|peak| ((peak.x_px / side) as f32, (peak.y_px / side) as f32))
 }
 
-fn digest(seeds: &[TileCoord]) -> String {
+fn digest_of(seeds: &[TileCoord]) -> String {
     let bytes: Vec<u8> = seeds
         .iter()
         .flat_map(|tile| [tile.x.to_le_bytes(), tile.y.to_le_bytes()].concat())
         .collect();
-    format!("{:016x}", xxh3_64(&bytes))
+    digest::xxh3(bytes).to_string()
 }
 
 fn fraction(text: &str) -> Result<f32, String> {

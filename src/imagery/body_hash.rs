@@ -2,29 +2,28 @@
 
 use std::{fmt, str::FromStr};
 
-use md5::Md5;
-use sha2::{Digest, Sha256};
+use crate::digest::{self, Digest};
 
 /// The hash of a placeholder image's bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BodyHash {
-    Md5([u8; 16]),
-    Sha256([u8; 32]),
+    Md5(Digest<16>),
+    Sha256(Digest<32>),
 }
 
 impl BodyHash {
     /// The SHA-256 of a body.
     #[must_use]
     pub fn sha256_of(body: &[u8]) -> Self {
-        Self::Sha256(Sha256::digest(body).into())
+        Self::Sha256(digest::sha256(body))
     }
 
     /// Whether a body has this hash.
     #[must_use]
     pub fn matches(&self, body: &[u8]) -> bool {
         match self {
-            Self::Md5(hash) => Md5::digest(body).as_slice() == hash,
-            Self::Sha256(hash) => Sha256::digest(body).as_slice() == hash,
+            Self::Md5(hash) => digest::md5(body) == *hash,
+            Self::Sha256(hash) => digest::sha256(body) == *hash,
         }
     }
 }
@@ -39,8 +38,8 @@ impl FromStr for BodyHash {
             None => (None, text),
         };
         match (kind.as_deref(), digits.len()) {
-            (Some("md5") | None, 32) => bytes_of(digits).map(Self::Md5),
-            (Some("sha256") | None, 64) => bytes_of(digits).map(Self::Sha256),
+            (Some("md5") | None, 32) => digits.parse().ok().map(Self::Md5),
+            (Some("sha256") | None, 64) => digits.parse().ok().map(Self::Sha256),
             _ => None,
         }
         .ok_or_else(|| "expected md5: and 32, or sha256: and 64 hexadecimal digits".to_owned())
@@ -49,24 +48,11 @@ impl FromStr for BodyHash {
 
 impl fmt::Display for BodyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, bytes): (_, &[u8]) = match self {
-            Self::Md5(hash) => ("md5", hash),
-            Self::Sha256(hash) => ("sha256", hash),
-        };
-        write!(f, "{kind}:")?;
-        bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        match self {
+            Self::Md5(hash) => write!(f, "md5:{hash}"),
+            Self::Sha256(hash) => write!(f, "sha256:{hash}"),
+        }
     }
-}
-
-fn bytes_of<const N: usize>(digits: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    if digits.len() != 2 * N || !digits.is_ascii() {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

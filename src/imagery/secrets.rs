@@ -1,7 +1,8 @@
 //! Keeping keys out of names, messages and files.
 
-use sha2::{Digest, Sha256};
 use url::form_urlencoded;
+
+use crate::digest;
 
 /// What stands where a key stood.
 const BLOT: &str = "***";
@@ -161,8 +162,7 @@ impl Secrets {
             return segment.to_owned();
         }
         self.add(segment.to_owned());
-        let hash = Sha256::digest(segment.as_bytes());
-        format!("{BLOT}{:02x}{:02x}", hash[0], hash[1])
+        format!("{BLOT}{}", digest::sha256(segment).start::<2>())
     }
 
     fn redact_pair(&mut self, pair: &str) -> String {

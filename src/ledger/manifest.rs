@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
+
+use crate::digest;
 
 /// The settings of a run that may never change, since its outcomes depend on them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,12 +132,8 @@ impl Manifest {
                 group.remove(key);
             }
         }
-        hex(&Sha256::digest(value.to_string()))
+        digest::sha256(value.to_string()).to_string()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn to_value(manifest: &Manifest) -> Value {

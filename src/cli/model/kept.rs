@@ -4,17 +4,16 @@
 //! measured again. A file speaks only for the same model, engine, processor and number of cores.
 
 use std::{
-    fmt::Write as _,
     fs,
     io::{self, ErrorKind, Write as _},
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::{
     cli::terminal::{note, warn},
+    digest,
     predict::{
         Model,
         onnx::{Arrangement, OnnxModel, cores},
@@ -57,13 +56,8 @@ impl Place {
 
     /// The file's name: where two places differ, so do their names.
     fn file_name(&self) -> String {
-        let whole = format!("{self:?}");
-        let mut name = String::new();
-        for byte in &Sha256::digest(whole.as_bytes())[..8] {
-            // Writing to a String cannot fail.
-            let _ = write!(name, "{byte:02x}");
-        }
-        name + ".json"
+        let whole = digest::sha256(format!("{self:?}"));
+        format!("{}.json", whole.start::<8>())
     }
 }
 

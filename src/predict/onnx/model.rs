@@ -10,7 +10,6 @@ use std::{
 };
 
 use ort::session::Session;
-use sha2::{Digest, Sha256};
 
 use super::{
     arrangement::Arrangement,
@@ -27,7 +26,10 @@ use super::{
     settings::{Activation, AdaptationFlags, Settings},
     told::{Rows, rule_of_flags, told_positives},
 };
-use crate::predict::{Classifier, Model, ModelInfo, PredictError};
+use crate::{
+    digest,
+    predict::{Classifier, Model, ModelInfo, PredictError},
+};
 
 /// A model in an ONNX file.
 pub struct OnnxModel {
@@ -461,16 +463,8 @@ impl Described {
             ));
         }
         Ok(Self {
-            checksum: hexadecimal(&Sha256::digest(file)),
+            checksum: digest::sha256(file).to_string(),
             facts,
         })
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -4,16 +4,18 @@
 //! to tiles that are the same in every version of this program stand for the model.
 
 use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
 
 use super::{
     RemoteSettings,
     described::Described,
     endpoint::{Endpoint, Images, Known, Reply},
 };
-use crate::predict::{
-    AttributionMap, ModelInfo, PredictError,
-    onnx::{Activation, BUILT_IN_TILES, Rows, ScoreRule, rule_of_flags, told_positives},
+use crate::{
+    digest,
+    predict::{
+        AttributionMap, ModelInfo, PredictError,
+        onnx::{Activation, BUILT_IN_TILES, Rows, ScoreRule, rule_of_flags, told_positives},
+    },
 };
 
 /// How far, in logits, two answers of the same model may lie apart: processors, devices and engines
@@ -310,10 +312,7 @@ fn engines(endpoints: &[Endpoint]) -> String {
 
 /// Of a model whose file nobody knows: the digest of what it goes by.
 fn checksum(endpoints: &[Endpoint]) -> String {
-    Sha256::digest(name(endpoints))
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digest::sha256(name(endpoints)).to_string()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod scanline;
 mod spans;
 
 use geo::MultiPolygon;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 pub use self::{
     blocks::Blocks,
@@ -16,6 +16,7 @@ pub use self::{
 };
 use self::{blocks::bits_of, spans::Rows};
 use super::{BLOCK_SIDE, BlockCoord, Bounds, TileCoord, TileMask, TilesError, ZOOM_MAX};
+use crate::digest::Digest;
 
 /// The tiles of one zoom that touch an area.
 ///
@@ -193,10 +194,7 @@ impl Cover {
             bytes[8..].copy_from_slice(&span.end.to_le_bytes());
             hash.update(bytes);
         }
-        hash.finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        Digest(hash.finalize().into()).to_string()
     }
 
     fn spans_at(&self, y: u32) -> Option<&[Span]> {

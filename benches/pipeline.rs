@@ -20,13 +20,13 @@ use std::{
 };
 
 use hvmap::{
-    cli::ModelArgs,
     image::{RgbTile, encode_jpeg},
     imagery::{self, SourceOptions},
     ledger::{AreaRecord, ImageryRecord, Ledger, Manifest},
     mbtiles::{Key, Writer},
     pipeline::{Drive, Ending, Local, LocalOptions, Recording, Stages, model_record},
     predict::{Model, bench::bare_session},
+    run::ModelChoice,
     scan::Everything,
     synthetic::{StyleChoice, World},
     telemetry::{Stage, Trouble},
@@ -49,13 +49,10 @@ const CORNER: TileCoord = TileCoord {
 
 fn main() {
     let name = std::env::var("HVMAP_BENCH_MODEL").unwrap_or_else(|_| "demo".to_owned());
-    let model: Arc<dyn Model> = ModelArgs {
-        models: vec![name],
-        ..ModelArgs::default()
-    }
-    .load()
-    .unwrap_or_else(|error| panic!("{:#}", error.error))
-    .into();
+    let model = ModelChoice::named(&name)
+        .load(&mut ())
+        .unwrap_or_else(|error| panic!("{:#}", anyhow::Error::from(error)));
+    let model = Arc::clone(model.model());
 
     let drawn = draw();
     let images: Vec<u8> = drawn

@@ -1,7 +1,6 @@
 //! The options that say which part of the world is meant, shared by every command that takes one.
 
 use std::{
-    fs::File,
     io::{self, BufReader},
     path::PathBuf,
 };
@@ -11,11 +10,11 @@ use clap::{ArgGroup, Args, ValueEnum};
 use super::{CliError, OrHint, terminal};
 use crate::{
     area::{self, Area, AreaError, AreaWarning, Distance, RowOrder},
-    ledger::AreaRecord,
+    run::{AreaChoice, CoveredArea},
     tiles::{Bounds, Cover, TilesError, ZOOM_MAX},
 };
 
-/// Bytes read at a time from a list of tiles.
+/// Bytes read at a time from standard input.
 const READ_BUFFER_BYTES: usize = 1 << 20;
 
 /// Which part of the world. One of `--country`, `--area`, `--bbox` and `--tiles` is needed.
@@ -78,46 +77,25 @@ impl AreaArgs {
     /// # Errors
     /// Whatever is wrong with it, with a hint what to do.
     pub fn resolve(&self) -> Result<Area, CliError> {
-        self.unhinted().map_err(|error| {
-            let hint = hint_for(&error);
-            let error = CliError::from(error);
-            match hint {
-                Some(hint) => error.hint(hint),
-                None => error,
-            }
-        })
+        self.unhinted().map_err(with_hint)
     }
 
     fn unhinted(&self) -> Result<Area, AreaError> {
-        // A file's lines and points count with a margin, so the margin is laid on reading.
-        if let Some(path) = &self.area {
-            return area::read_file(path, self.buffer);
-        }
-        if let Some(path) = &self.tiles {
-            return self.read_tiles(path);
-        }
-        let area = match self.bbox {
-            Some(bounds) => area::of_bounds(bounds)?,
-            None => area::country::of_names(&self.country)?,
-        };
-        Ok(match self.buffer {
-            Some(margin) => area.widened(margin),
-            None => area,
-        })
-    }
-
-    fn read_tiles(&self, path: &PathBuf) -> Result<Area, AreaError> {
         let rows = self.tiles_scheme.into();
-        if path.as_os_str() == "-" {
-            let stdin = BufReader::with_capacity(READ_BUFFER_BYTES, io::stdin().lock());
-            return area::read_tiles(stdin, "standard input", rows);
-        }
-        let file = File::open(path).map_err(|cause| AreaError::Read {
-            path: path.clone(),
-            cause,
-        })?;
-        let file = BufReader::with_capacity(READ_BUFFER_BYTES, file);
-        area::read_tiles(file, &path.display().to_string(), rows)
+        let choice = match (&self.area, &self.tiles, self.bbox) {
+            (Some(path), ..) => AreaChoice::File(path.clone()),
+            (_, Some(path), _) if path.as_os_str() == "-" => {
+                let stdin = BufReader::with_capacity(READ_BUFFER_BYTES, io::stdin().lock());
+                return area::read_tiles(stdin, "standard input", rows);
+            }
+            (_, Some(path), _) => AreaChoice::Tiles {
+                path: path.clone(),
+                rows,
+            },
+            (_, _, Some(bounds)) => AreaChoice::Bounds(bounds),
+            _ => AreaChoice::Countries(self.country.clone()),
+        };
+        choice.resolve(self.buffer)
     }
 }
 
@@ -126,10 +104,23 @@ impl AreaArgs {
 /// # Errors
 /// As [`Area::cover`].
 pub fn cover(area: &Area, zoom: u8) -> Result<Cover, CliError> {
-    area.cover(zoom).or_hint(|| match &area.shape {
+    area.cover(zoom).or_hint(|| no_cover_hint(area))
+}
+
+/// An area with its tiles, with a hint where there are none.
+///
+/// # Errors
+/// As [`Area::cover`].
+pub fn covered(area: Area, zoom: u8) -> Result<CoveredArea, CliError> {
+    let hint = no_cover_hint(&area);
+    CoveredArea::new(area, zoom).or_hint(|| hint)
+}
+
+fn no_cover_hint(area: &Area) -> String {
+    match &area.shape {
         area::Shape::Tiles(cover) => format!("--zoom {} takes them as they are", cover.zoom()),
         area::Shape::Polygons(_) => format!("--zoom takes 0 to {ZOOM_MAX}"),
-    })
+    }
 }
 
 /// Tells people what the area is, where its outline comes from, and what to know about it.
@@ -151,22 +142,6 @@ pub fn announce(area: &Area) {
     }
 }
 
-/// What a run's manifest keeps of an area.
-#[must_use]
-pub fn record(area: &Area, cover: &Cover) -> AreaRecord {
-    let source = match area.buffer {
-        Some(margin) => format!("{}, widened by {margin}", area.provenance),
-        None => area.provenance.to_string(),
-    };
-    AreaRecord {
-        label: area.label.clone(),
-        source,
-        tiles: cover.count(),
-        digest: cover.digest(),
-        outline: area.outline(),
-    }
-}
-
 /// Reads `--zoom`.
 ///
 /// # Errors
@@ -178,6 +153,16 @@ pub fn parse_zoom(text: &str) -> Result<u8, TilesError> {
         _ => Err(TilesError::InvalidZoom {
             got: text.to_owned(),
         }),
+    }
+}
+
+/// An area's trouble, with what to do about it.
+pub fn with_hint(error: AreaError) -> CliError {
+    let hint = hint_for(&error);
+    let error = CliError::from(error);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
     }
 }
 

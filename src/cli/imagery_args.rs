@@ -12,6 +12,7 @@ use crate::imagery::{
     http::{RATE_MIN, Timing},
     open,
 };
+use crate::run::Imagery;
 
 /// Where the imagery comes from.
 #[derive(Clone, Debug, Default, Args)]
@@ -144,6 +145,14 @@ impl ImagerySettings {
     /// As [`crate::imagery::open`], with what to do about it.
     pub fn open(&self, spec: &str) -> Result<Box<dyn ImagerySource>, CliError> {
         open(spec, &self.options()).map_err(with_hint)
+    }
+
+    /// Opens the imagery of a run.
+    ///
+    /// # Errors
+    /// As [`ImagerySettings::open`].
+    pub fn for_run(&self, spec: &str) -> Result<Imagery, CliError> {
+        Imagery::open(spec, &self.options()).map_err(with_hint)
     }
 }
 

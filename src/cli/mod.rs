@@ -10,6 +10,7 @@
 mod stdout;
 
 pub mod area_args;
+mod command_line;
 mod config;
 mod error;
 mod eval;
@@ -20,8 +21,10 @@ mod labels;
 mod ledger_trouble;
 mod model;
 mod model_args;
+mod notices;
 mod reviewed;
 mod run;
+mod run_trouble;
 mod scan_args;
 mod serve;
 mod simulate;
@@ -34,6 +37,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 pub use error::{CliError, EXIT_FAILED_TILES, EXIT_FATAL, EXIT_INTERRUPTED, OrHint};
+pub(crate) use model::kept;
+pub(crate) use model_args::DEMO_MODEL_BYTES;
 pub use model_args::{AdaptationArgs, DEMO_MODEL, EngineArgs, ModelArgs, ServerArgs};
 
 /// From a country's name to a map of likely high-voltage towers.

@@ -1,27 +1,27 @@
 //! Which model classifies the tiles, and how: the flags shared by `run` and `model`.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{CliError, model::kept};
-use crate::predict::{
-    Model, PredictError,
-    onnx::{
-        Activation, AdaptationFlags, Combine, DeviceChoice, Fit, Inspection, Layout,
-        NamedPreprocess, OnnxModel, Preprocess, Settings, inspect_embedded, inspect_file,
+use super::{CliError, notices::Told, run_trouble};
+use crate::{
+    predict::{
+        PredictError,
+        onnx::{
+            Activation, AdaptationFlags, Combine, DeviceChoice, Fit, Inspection, Layout,
+            NamedPreprocess, OnnxModel, Preprocess, Settings,
+        },
+        remote::{Reference, RemoteModel, RemoteSettings, is_server},
     },
-    remote::{Reference, RemoteModel, RemoteSettings, is_server},
+    run::{LoadedModel, ModelChoice},
 };
 
 /// The name by which the built-in demo model is asked for.
 pub const DEMO_MODEL: &str = "demo";
 
 /// Trained on the synthetic world alone, and good for nothing else.
-static DEMO_MODEL_BYTES: &[u8] = include_bytes!("../../data/models/demo.onnx");
+pub(crate) static DEMO_MODEL_BYTES: &[u8] = include_bytes!("../../data/models/demo.onnx");
 
 /// The model and what it runs on.
 #[derive(Args, Clone, Debug, Default)]
@@ -174,15 +174,13 @@ impl ModelArgs {
     ///
     /// # Errors
     /// When no model was named, or the one named cannot be used as asked: with a hint.
-    pub fn load(&self) -> Result<Box<dyn Model>, CliError> {
-        if !self.models.is_empty() && self.models.iter().all(|name| is_server(name)) {
-            return Ok(Box::new(self.connect()?));
-        }
-        let mut model = self.load_onnx()?;
-        if self.settings().decided().is_nothing() {
-            kept::arrange(&mut model);
-        }
-        Ok(Box::new(model))
+    pub fn load(&self) -> Result<LoadedModel, CliError> {
+        let choice = if !self.models.is_empty() && self.models.iter().all(|name| is_server(name)) {
+            self.servers()?
+        } else {
+            self.file()?
+        };
+        choice.load(&mut Told).map_err(run_trouble::explain)
     }
 
     /// Asks the servers that were named.
@@ -190,6 +188,10 @@ impl ModelArgs {
     /// # Errors
     /// As [`ModelArgs::load`].
     pub fn connect(&self) -> Result<RemoteModel, CliError> {
+        self.servers()?.connect().map_err(run_trouble::explain)
+    }
+
+    fn servers(&self) -> Result<ModelChoice, CliError> {
         let mut settings = RemoteSettings {
             adaptation: self.adaptation.flags(),
             input_key: self.server.input_key.clone(),
@@ -203,7 +205,21 @@ impl ModelArgs {
         if let Some(path) = &self.server.canary {
             settings.reference = Some(Reference::read(path).map_err(with_hint)?);
         }
-        RemoteModel::connect(&self.models, &settings).map_err(with_hint)
+        Ok(ModelChoice::Servers {
+            urls: self.models.clone(),
+            settings,
+        })
+    }
+
+    fn file(&self) -> Result<ModelChoice, CliError> {
+        let settings = self.settings();
+        Ok(match self.name()? {
+            DEMO_MODEL => ModelChoice::Demo(settings),
+            path => ModelChoice::File {
+                path: path.into(),
+                settings,
+            },
+        })
     }
 
     /// What says how a file runs here would be passed over for a server.
@@ -239,14 +255,7 @@ impl ModelArgs {
     /// # Errors
     /// As [`ModelArgs::load`].
     pub fn load_onnx(&self) -> Result<OnnxModel, CliError> {
-        let name = self.name()?;
-        let settings = self.settings();
-        let loaded = if name == DEMO_MODEL {
-            OnnxModel::embedded("demo (built in)", DEMO_MODEL_BYTES, &settings)
-        } else {
-            OnnxModel::from_file(Path::new(name), &settings)
-        };
-        loaded.map_err(|error| not_packaged(Path::new(name)).unwrap_or_else(|| with_hint(error)))
+        self.file()?.load_onnx().map_err(run_trouble::explain)
     }
 
     /// Looks into the model without insisting that it runs.
@@ -254,15 +263,7 @@ impl ModelArgs {
     /// # Errors
     /// When it is no model, or ONNX Runtime or the device cannot be used: with a hint.
     pub fn inspect(&self) -> Result<Inspection, CliError> {
-        let name = self.name()?;
-        let settings = self.settings();
-        let inspection = if name == DEMO_MODEL {
-            inspect_embedded("demo (built in)", DEMO_MODEL_BYTES, &settings)
-        } else {
-            inspect_file(Path::new(name), &settings)
-        };
-        inspection
-            .map_err(|error| not_packaged(Path::new(name)).unwrap_or_else(|| with_hint(error)))
+        self.file()?.inspect().map_err(run_trouble::explain)
     }
 
     /// The one model named.
@@ -348,35 +349,8 @@ impl AdaptationArgs {
     }
 }
 
-/// The error for what `hvmap-model package` makes a model of: a Keras file, a SavedModel's folder, or
-/// a `model.onnx` that is missing where a SavedModel lies.
-fn not_packaged(path: &Path) -> Option<CliError> {
-    let keras = path
-        .extension()
-        .is_some_and(|ending| ["h5", "hdf5", "keras"].iter().any(|known| ending == *known));
-    let folder = if path.is_dir() { path } else { path.parent()? };
-    let (source, what) = if keras && path.is_file() {
-        (path, "a Keras model")
-    } else if !path.is_file() && folder.join("saved_model.pb").is_file() {
-        (folder, "a TensorFlow SavedModel")
-    } else {
-        return None;
-    };
-    Some(
-        CliError::new(format!(
-            "{} is {what}, expected an ONNX file",
-            source.display()
-        ))
-        .hint(format!(
-            "package it: hvmap-model package {} -o models --name NAME --classes \
-                 negatives,towers --positive towers --preprocess xception",
-            source.display()
-        )),
-    )
-}
-
 /// The error of a model with its own hint.
-fn with_hint(error: PredictError) -> CliError {
+pub fn with_hint(error: PredictError) -> CliError {
     let hint = error.hint();
     let error = CliError::from(error);
     match hint {

@@ -1,24 +1,11 @@
 //! Which tiles are looked at, and in which order: flags that `run` and `simulate` share.
 
-use std::{collections::HashSet, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
-use serde_json::{Value, json};
 
-use super::{CliError, terminal};
-use crate::{
-    detections::{attribution_map, locate},
-    digest,
-    ledger::{LedgerError, LedgerReader, SettingsRecord},
-    osm,
-    predict::AttributionMap,
-    scan::{Everything, Follow, FollowSettings, Scan},
-    tiles::{AttributionGrid, Cover, TILE_SIZE_PX, TileCoord, UNIT_TILES_MAX, mercator},
-};
-
-/// Counted up when the strategy comes to choose other tiles by the same answers: a run that an older
-/// program began is then gone on with as another scan, which repeats no tile.
-const FOLLOW_REVISION: u32 = 3;
+use super::CliError;
+use crate::run::{GuidedSettings, ScanSettings, SeedFile};
 
 /// The names of the strategies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -73,7 +60,7 @@ pub struct ScanArgs {
 
 impl ScanArgs {
     /// Refuses the flags of a guided scan where another one is asked for.
-    pub fn check(&self) -> Result<(), CliError> {
+    fn check(&self) -> Result<(), CliError> {
         let given = [
             ("--scan-stop", self.scan_stop.is_some()),
             ("--budget", self.budget.is_some()),
@@ -90,125 +77,26 @@ impl ScanArgs {
         }
     }
 
-    /// The name and the knobs for the ledger. `threshold` is the score of a hit.
-    pub fn record(&self, cover: &Cover, threshold: f32, seeds: &[TileCoord]) -> (String, Value) {
-        match self.scan {
-            ScanName::Everything => ("everything".to_owned(), json!({})),
-            ScanName::Follow => (
-                "follow".to_owned(),
-                json!({
-                    "revision": FOLLOW_REVISION,
-                    "strategy": self.follow(cover, threshold),
-                    "seeds": seeds.len(),
-                    "seeds_digest": digest_of(seeds),
-                }),
-            ),
-        }
-    }
-
-    /// The tiles where a guided scan begins, in the order of the file.
-    pub fn seeds(&self, cover: &Cover) -> Result<Vec<TileCoord>, CliError> {
-        let Some(path) = &self.osm else {
-            return Ok(Vec::new());
-        };
-        let features = osm::read_power(path).map_err(|error| {
-            let hint = error.hint();
-            CliError::from(error).hint(hint)
-        })?;
-        let places = features.seeds(self.osm_lines);
-        let mut seen = HashSet::new();
-        let tiles: Vec<TileCoord> = places
-            .iter()
-            .map(|&(lon, lat)| mercator::tile_at(lon, lat, cover.zoom()))
-            .filter(|&tile| cover.contains(tile) && seen.insert(tile))
-            .collect();
-        if tiles.is_empty() {
-            return Err(CliError::new(format!(
-                "{} knows of no loose end, substation or lone tower inside the area",
-                path.display()
-            ))
-            .hint("give an extract of the same area, or leave --osm out"));
-        }
-        terminal::note(format_args!(
-            "{} tiles to begin with from {} ({})",
-            terminal::grouped(tiles.len() as u64),
-            path.display(),
-            osm::ATTRIBUTION
-        ));
-        Ok(tiles)
-    }
-
-    fn follow(&self, cover: &Cover, threshold: f32) -> FollowSettings {
-        let default = FollowSettings::default();
-        FollowSettings {
-            threshold,
-            recall: self.scan_recall.unwrap_or(default.recall),
-            stop: self
-                .scan_stop
-                .unwrap_or_else(|| FollowSettings::usual_stop(cover.count())),
-            budget: self.budget,
-            window: self.scan_window.unwrap_or(default.window),
-            ..default
-        }
-    }
-
-    /// The scan that goes on from what a ledger holds; its settings are recorded already.
-    pub fn open<'a>(
-        &self,
-        cover: &'a Cover,
-        ledger: &LedgerReader,
-        settings: &SettingsRecord,
-        threshold: f32,
-        seeds: &[TileCoord],
-    ) -> Result<Box<dyn Scan + 'a>, LedgerError> {
-        let begin = ledger.scan_begin(settings)?.unwrap_or(0);
-        if begin > 0 {
-            terminal::note(format_args!(
-                "what an earlier scan looked at is taken in and not looked at again"
-            ));
-        }
+    /// The flags as settings.
+    ///
+    /// # Errors
+    /// As [`ScanArgs::check`].
+    pub fn settings(&self) -> Result<ScanSettings, CliError> {
+        self.check()?;
         Ok(match self.scan {
-            ScanName::Everything => {
-                let visited = ledger.visited_before(begin)?;
-                let blocks = cover.blocks().filter_map(move |(block, mask)| {
-                    let left = visited
-                        .get(&block)
-                        .map_or_else(|| mask.clone(), |visited| mask.without(visited));
-                    (!left.is_empty()).then_some((block, left))
-                });
-                Box::new(Everything::new(blocks, cover.count(), UNIT_TILES_MAX).starting_at(begin))
-            }
-            ScanName::Follow => {
-                let mut scan = Follow::new(cover, self.follow(cover, threshold)).starting_at(begin);
-                if let Some(map) = attribution_map(&ledger.manifest()?.model) {
-                    scan = scan.located_by(Box::new(move |tile, grid| place(tile, grid, &map)));
-                }
-                if begin > 0 {
-                    ledger.first_outcomes_before(begin, |outcome| scan.remember(outcome))?;
-                }
-                scan.seed(seeds.iter().copied());
-                Box::new(scan)
-            }
+            ScanName::Everything => ScanSettings::Everything,
+            ScanName::Follow => ScanSettings::Guided(GuidedSettings {
+                stop: self.scan_stop,
+                budget: self.budget,
+                recall: self.scan_recall,
+                window_units: self.scan_window,
+                seeds: self.osm.clone().map(|path| SeedFile {
+                    path,
+                    along_lines: self.osm_lines,
+                }),
+            }),
         })
     }
-}
-
-/// Where in a tile the model looked most, in tiles from the corner; nothing where its grid does not
-/// tell, or is not of the model's form.
-fn place(tile: TileCoord, grid: &AttributionGrid, map: &AttributionMap) -> Option<(f32, f32)> {
-    let peaks = locate(tile, grid, map).ok()?;
-    let side = f64::from(TILE_SIZE_PX);
-    peaks
-        .first()
-        .map(|peak| ((peak.x_px / side) as f32, (peak.y_px / side) as f32))
-}
-
-fn digest_of(seeds: &[TileCoord]) -> String {
-    let bytes: Vec<u8> = seeds
-        .iter()
-        .flat_map(|tile| [tile.x.to_le_bytes(), tile.y.to_le_bytes()].concat())
-        .collect();
-    digest::xxh3(bytes).to_string()
 }
 
 fn fraction(text: &str) -> Result<f32, String> {

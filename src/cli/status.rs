@@ -1,12 +1,11 @@
 //! `hvmap status`: how far a run is.
 
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
-use super::{CliError, ledger_trouble, run::Report, terminal::grouped};
+use super::{CliError, ledger_trouble, run::table, run_trouble, terminal::grouped};
 use crate::{
-    detections::{Detections, count_towers},
-    ledger::{LedgerReader, Manifest},
-    tiles::{StateCounts, VisitReason},
+    ledger::LedgerReader,
+    run::{Report, visits},
 };
 
 /// Say how far a run is, also while it is running
@@ -30,19 +29,7 @@ pub struct Args {
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let ledger = LedgerReader::open(&args.dir).map_err(ledger_trouble::explain)?;
     let manifest = ledger.manifest()?;
-    let (counts, detections) = standing(&ledger, &manifest)?;
-    let report = Report {
-        planned: counts.planned(),
-        counts,
-        detections,
-        elapsed_s: None,
-        tiles_per_s: None,
-        stages: Vec::new(),
-        trouble: Vec::new(),
-        out: args.dir,
-        manifest: manifest.hash(),
-        synthetic: manifest.imagery.synthetic,
-    };
+    let report = Report::of(&ledger, &args.dir).map_err(run_trouble::explain)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -56,7 +43,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
                 println!("from there on with another model: {model}");
             }
         }
-        print!("{}", report.table());
+        print!("{}", table(&report));
         for (reason, tiles) in visits(&ledger)? {
             println!(
                 "  looked at for {:<14}{:>14}",
@@ -66,34 +53,4 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// How a run stands: the states of its tiles, and as many towers as an export would hold now: what
-/// two tiles show is one, placeholders are none.
-///
-/// # Errors
-/// When the ledger cannot be read.
-pub fn standing(
-    ledger: &LedgerReader,
-    manifest: &Manifest,
-) -> Result<(StateCounts, u64), CliError> {
-    let mut counts = ledger.counts(manifest.area.tiles)?;
-    let detections = Detections::of(ledger)?;
-    detections.placeholders().reclassify(&mut counts);
-    Ok((counts, count_towers(&detections, manifest.threshold)?))
-}
-
-/// Tiles looked at for each reason; none where everything was to be looked at.
-fn visits(ledger: &LedgerReader) -> Result<BTreeMap<VisitReason, u64>, CliError> {
-    let mut tiles: BTreeMap<VisitReason, u64> = BTreeMap::new();
-    for (reason, _, mask) in ledger.visits()? {
-        *tiles.entry(reason).or_default() += mask.count() as u64;
-    }
-    if tiles
-        .keys()
-        .all(|&reason| reason == VisitReason::Everything)
-    {
-        tiles.clear();
-    }
-    Ok(tiles)
 }

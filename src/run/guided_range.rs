@@ -1,4 +1,4 @@
-//! What guided scans took and found when they were measured, for `--dry-run`.
+//! What guided scans took and found when they were measured.
 
 use serde::Serialize;
 
@@ -37,7 +37,7 @@ const MEASURED: [Measured; 2] = [
 ];
 
 impl GuidedRange {
-    /// The range for an area of so many tiles, with the default `--scan-stop`, and `--budget`.
+    /// The range for an area of so many tiles, with the usual stop and perhaps a budget of tiles.
     pub fn of(tiles: u64, budget: Option<u64>) -> Self {
         let measured = MEASURED
             .iter()

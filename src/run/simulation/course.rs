@@ -2,20 +2,38 @@
 
 use std::{
     fs::File,
-    io::{BufWriter, Write},
+    io::{self, BufWriter, Write},
     ops::ControlFlow,
     path::Path,
 };
 
 use super::HIT;
 use crate::{
-    cli::CliError,
-    ledger::LedgerReader,
+    ledger::{LedgerError, LedgerReader},
+    run::RunError,
     tiles::{BlockCoord, TileCoord},
 };
 
 /// Rows of a curve, about.
 const ROWS: u64 = 200;
+
+/// What stops the writing of a course.
+enum Stop {
+    Ledger(LedgerError),
+    Write(io::Error),
+}
+
+impl From<LedgerError> for Stop {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error)
+    }
+}
 
 /// Writes the course by the ledger, in the order in which units were chosen: `visited`,
 /// `true_positives` and `false_positives`, each counted from the start, and last the whole.
@@ -24,10 +42,25 @@ pub(super) fn write(
     ledger: &LedgerReader,
     visited: u64,
     is_tower: impl Fn(TileCoord) -> bool,
-) -> Result<(), CliError> {
-    let failed = |error: CliError| error.context(format!("cannot write {}", path.display()));
-    let file = File::create(path).map_err(|error| failed(error.into()))?;
-    let mut out = BufWriter::new(file);
+) -> Result<(), RunError> {
+    File::create(path)
+        .map_err(Stop::Write)
+        .and_then(|file| write_rows(&mut BufWriter::new(file), ledger, visited, is_tower))
+        .map_err(|stop| match stop {
+            Stop::Ledger(error) => error.into(),
+            Stop::Write(source) => RunError::Write {
+                path: path.to_owned(),
+                source,
+            },
+        })
+}
+
+fn write_rows(
+    out: &mut impl Write,
+    ledger: &LedgerReader,
+    visited: u64,
+    is_tower: impl Fn(TileCoord) -> bool,
+) -> Result<(), Stop> {
     writeln!(out, "visited,true_positives,false_positives")?;
     let every = (visited / ROWS).max(1);
     let (mut tiles, mut towers, mut others, mut written) = (0, 0, 0, 0);
@@ -47,7 +80,7 @@ pub(super) fn write(
             written = tiles;
             writeln!(out, "{tiles},{towers},{others}")?;
         }
-        Ok::<_, CliError>(ControlFlow::Continue(()))
+        Ok::<_, Stop>(ControlFlow::Continue(()))
     })?;
-    out.flush().map_err(|error| failed(error.into()))
+    Ok(out.flush()?)
 }

@@ -33,7 +33,7 @@ fn with_towers(world: &World, count: usize) -> Vec<TileCoord> {
             };
             world.towers_in(region.bounds()).pop()
         })
-        .map(|tower| mercator::tile_at(tower.lon, tower.lat, 18))
+        .map(|tower| mercator::tile_at(tower.at, 18))
         .take(count)
         .collect()
 }

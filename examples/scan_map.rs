@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(file) => Some(
             read_truth(Path::new(file))?
                 .into_iter()
-                .map(|(lon, lat)| mercator::tile_at(lon, lat, manifest.zoom))
+                .map(|tower| mercator::tile_at(tower, manifest.zoom))
                 .collect(),
         ),
         None => None,

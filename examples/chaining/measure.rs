@@ -12,6 +12,7 @@ use std::{
 use hvmap::{
     detections::{chain, distance_m},
     osm::PowerFeatures,
+    tiles::LonLat,
 };
 
 type Edge = (u32, u32);
@@ -40,15 +41,16 @@ impl Chance {
 
 /// Places to chain.
 pub struct Field {
-    /// Longitudes and latitudes: the towers, then the false ones.
-    pub places: Vec<(f64, f64)>,
+    /// The towers, then the false ones.
+    pub places: Vec<LonLat>,
     pub towers: usize,
     index: HashMap<(i64, i64), u32>,
 }
 
 /// A place in millionths of a degree, which tells the towers of a file apart.
-fn key((lon, lat): (f64, f64)) -> (i64, i64) {
-    ((lon * 1e6).round() as i64, (lat * 1e6).round() as i64)
+fn key(place: LonLat) -> (i64, i64) {
+    let millionths = |degrees: f64| (degrees * 1e6).round() as i64;
+    (millionths(place.lon), millionths(place.lat))
 }
 
 impl Field {
@@ -62,29 +64,33 @@ impl Field {
             index: HashMap::new(),
         };
         let mut known = HashSet::new();
-        for (lon, lat) in features.towers() {
-            if !known.insert(key((lon, lat))) || chance.unit() < DROPPED {
+        for tower in features.towers() {
+            if !known.insert(key(tower)) || chance.unit() < DROPPED {
                 continue;
             }
             let number = field.places.len() as u32;
-            field.index.insert(key((lon, lat)), number);
+            field.index.insert(key(tower), number);
             let off = |chance: &mut Chance| noise_m * chance.normal() / METRES_PER_DEGREE;
             let (east, north) = (off(&mut chance), off(&mut chance));
-            field
-                .places
-                .push((lon + east / lat.to_radians().cos(), lat + north));
+            field.places.push(LonLat {
+                lon: tower.lon + east / tower.lat.to_radians().cos(),
+                lat: tower.lat + north,
+            });
         }
         field.towers = field.places.len();
         let fold = |pick: fn(f64, f64) -> f64| {
             let places = field.places.iter().copied();
-            places.reduce(|a, b| (pick(a.0, b.0), pick(a.1, b.1)))
+            places.reduce(|a, b| LonLat {
+                lon: pick(a.lon, b.lon),
+                lat: pick(a.lat, b.lat),
+            })
         };
         if let (Some(low), Some(high)) = (fold(f64::min), fold(f64::max)) {
             for _ in 0..false_towers {
-                field.places.push((
-                    low.0 + chance.unit() * (high.0 - low.0),
-                    low.1 + chance.unit() * (high.1 - low.1),
-                ));
+                field.places.push(LonLat {
+                    lon: low.lon + chance.unit() * (high.lon - low.lon),
+                    lat: low.lat + chance.unit() * (high.lat - low.lat),
+                });
             }
         }
         field
@@ -159,7 +165,7 @@ pub fn measure(features: &PowerFeatures, field: &Field) -> Measured {
         .flat_map(|chain| [chain.first(), chain.last()]);
     let said_ends = said_ends.flatten().copied().collect();
     let outlines = features.substations.iter().flat_map(|yard| &yard.outlines);
-    let substations: Vec<(f64, f64)> = outlines.flatten().copied().collect();
+    let substations: Vec<LonLat> = outlines.flatten().copied().collect();
 
     let mut by_kind: BTreeMap<&'static str, Edges> = BTreeMap::new();
     for (kind, (known, found)) in kinds(places, &truth, &ends, &substations) {
@@ -204,20 +210,22 @@ fn ranked(support: &[f32], towers: usize) -> f64 {
 
 /// A square of about 200 m: towers in it or beside it stand at a substation whose outline goes
 /// through it.
-fn yard((lon, lat): (f64, f64)) -> (i64, i64) {
-    ((lon / 0.002).floor() as i64, (lat / 0.002).floor() as i64)
+fn yard(place: LonLat) -> (i64, i64) {
+    let side = |degrees: f64| (degrees / 0.002).floor() as i64;
+    (side(place.lon), side(place.lat))
 }
 
 /// Edges, and those of them that hold, by kind; an edge may be of several.
 fn kinds(
-    places: &[(f64, f64)],
+    places: &[LonLat],
     truth: &BTreeMap<Edge, bool>,
     ends: &HashSet<u32>,
-    substations: &[(f64, f64)],
+    substations: &[LonLat],
 ) -> BTreeMap<&'static str, (u32, u32)> {
+    // Metres to the east and to the north.
     let plane = |place: u32| {
-        let (lon, lat) = places[place as usize];
-        let scale = places[0].1.to_radians().cos();
+        let LonLat { lon, lat } = places[place as usize];
+        let scale = places[0].lat.to_radians().cos();
         (lon * scale * METRES_PER_DEGREE, lat * METRES_PER_DEGREE)
     };
     let cell = |(x, y): (f64, f64)| ((x / 1_000.0).floor() as i64, (y / 1_000.0).floor() as i64);
@@ -234,8 +242,8 @@ fn kinds(
     }
     let yards: HashSet<(i64, i64)> = substations
         .iter()
-        .flat_map(|&(lon, lat)| {
-            let (i, j) = yard((lon, lat));
+        .flat_map(|&place| {
+            let (i, j) = yard(place);
             (-1..=1).flat_map(move |x| (-1..=1).map(move |y| (i + x, j + y)))
         })
         .collect();

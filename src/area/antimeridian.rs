@@ -5,7 +5,7 @@
 
 use geo::{Coord, LineString, Polygon};
 
-use crate::tiles::mercator;
+use crate::tiles::{TilePosition, mercator};
 
 /// How a ring lies on the globe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,9 +163,9 @@ fn cut(ring: &[Coord<f64>], lon: f64, keep: Side) -> Vec<Coord<f64>> {
 /// The latitude at which an edge meets a meridian; edges are straight in Web Mercator.
 fn lat_between(a: Coord<f64>, b: Coord<f64>, lon: f64) -> f64 {
     let share = (lon - a.x) / (b.x - a.x);
-    let (_, ya) = mercator::lon_lat_to_tile(a.x, a.y, 0);
-    let (_, yb) = mercator::lon_lat_to_tile(b.x, b.y, 0);
-    mercator::tile_to_lon_lat(0.0, ya + share * (yb - ya), 0).1
+    let [ya, yb] = [a, b].map(|end| mercator::lon_lat_to_tile(end.into(), 0).y);
+    let y = ya + share * (yb - ya);
+    mercator::tile_to_lon_lat(TilePosition { x: 0.0, y }, 0).lat
 }
 
 #[cfg(test)]

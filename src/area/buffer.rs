@@ -11,7 +11,10 @@ use geo::{
 };
 
 use super::{Area, AreaError, Shape, antimeridian};
-use crate::tiles::mercator::{self, LAT_MAX};
+use crate::tiles::{
+    LonLat, TilePosition,
+    mercator::{self, LAT_MAX},
+};
 
 /// The widest margin: up to here no circle around a place on the map reaches a pole.
 const METRES_MAX: f64 = 500_000.0;
@@ -119,12 +122,11 @@ fn between(start: Coord<f64>, end: Coord<f64>, piece: u32, pieces: u32) -> Coord
         return end;
     }
     let share = f64::from(piece) / f64::from(pieces);
-    let (_, y_start) = mercator::lon_lat_to_tile(start.x, start.y, 0);
-    let (_, y_end) = mercator::lon_lat_to_tile(end.x, end.y, 0);
-    let (_, lat) = mercator::tile_to_lon_lat(0.0, y_start + share * (y_end - y_start), 0);
+    let [y_start, y_end] = [start, end].map(|end| mercator::lon_lat_to_tile(end.into(), 0).y);
+    let y = y_start + share * (y_end - y_start);
     Coord {
         x: start.x + share * (end.x - start.x),
-        y: lat,
+        y: mercator::tile_to_lon_lat(TilePosition { x: 0.0, y }, 0).lat,
     }
 }
 
@@ -140,7 +142,11 @@ fn circle(centre: Coord<f64>, margin: Distance) -> Vec<Coord<f64>> {
             let bearing = 360.0 * corner as f64 / CIRCLE_CORNERS as f64;
             let at = Geodesic.destination(Point(centre), bearing, corner_m);
             let turns = ((centre.x - at.x()) / 360.0).round();
-            mercator::lon_lat_to_tile(at.x() + 360.0 * turns, at.y(), 0).into()
+            let place = LonLat {
+                lon: at.x() + 360.0 * turns,
+                lat: at.y(),
+            };
+            mercator::lon_lat_to_tile(place, 0).into()
         })
         .collect()
 }
@@ -151,7 +157,7 @@ fn push_hull(capsules: &mut Vec<Polygon<f64>>, corners: Vec<Coord<f64>>) {
     let ring: LineString<f64> = hull
         .exterior()
         .coords()
-        .map(|at| mercator::tile_to_lon_lat(at.x, at.y, 0))
+        .map(|at| mercator::tile_to_lon_lat((*at).into(), 0))
         .collect();
     capsules.extend(antimeridian::split(ring, vec![]));
 }

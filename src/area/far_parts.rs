@@ -23,7 +23,7 @@ fn polygon_share(polygon: &Polygon<f64>) -> f64 {
     let ring_share = |ring: &LineString<f64>| {
         let flat: Vec<Coord<f64>> = ring
             .coords()
-            .map(|at| mercator::lon_lat_to_tile(at.x, at.y, 0).into())
+            .map(|at| mercator::lon_lat_to_tile((*at).into(), 0).into())
             .collect();
         doubled_area(&flat).abs() / 2.0
     };

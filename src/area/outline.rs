@@ -3,6 +3,7 @@
 use geo::{BoundingRect, Coord, LineString, Simplify};
 
 use super::{Area, Shape};
+use crate::tiles::LonLat;
 
 /// An outline's details are this share of the area's longer side: half a pixel of a map on a screen.
 const DETAIL_SHARE: f64 = 1.0 / 2_000.0;
@@ -10,10 +11,10 @@ const DETAIL_SHARE: f64 = 1.0 / 2_000.0;
 const DECIMALS: f64 = 1e5;
 
 impl Area {
-    /// The outline as closed rings of longitudes and latitudes in degrees, without what is too small
-    /// to be seen on a map of the whole: for pictures, not for covering. Empty for a list of tiles.
+    /// The outline as closed rings, without what is too small to be seen on a map of the whole: for
+    /// pictures, not for covering. Empty for a list of tiles.
     #[must_use]
-    pub fn outline(&self) -> Vec<Vec<(f64, f64)>> {
+    pub fn outline(&self) -> Vec<Vec<LonLat>> {
         let Shape::Polygons(polygons) = &self.shape else {
             return Vec::new();
         };
@@ -33,7 +34,10 @@ impl Area {
                 let round = |degrees: f64| (degrees * DECIMALS).round() / DECIMALS;
                 coarse
                     .coords()
-                    .map(|at| (round(at.x), round(at.y)))
+                    .map(|at| LonLat {
+                        lon: round(at.x),
+                        lat: round(at.y),
+                    })
                     .collect()
             })
             .collect()
@@ -90,7 +94,7 @@ mod tests {
             assert_eq!(ring.len(), 5);
             assert_eq!(ring.first(), ring.last());
         }
-        assert_eq!(outline[1][0], (11.0, 41.0));
+        assert_eq!(outline[1][0], LonLat::from((11.0, 41.0)));
     }
 
     #[test]

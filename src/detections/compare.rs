@@ -21,7 +21,7 @@ use super::{
 use crate::{
     ledger::LedgerError,
     osm::{PowerFeatures, SupportKind},
-    tiles::{TileCoord, mercator},
+    tiles::{LonLat, TileCoord, mercator},
 };
 
 /// How far a mapped support may lie from a detection, in metres, unless it is said otherwise: the
@@ -101,7 +101,7 @@ pub(super) fn compare(
         .supports
         .iter()
         .filter(|support| support.lifecycle.stands())
-        .map(|support| (support, on_sphere((support.lon, support.lat))))
+        .map(|support| (support, on_sphere(support.at)))
         .filter(|(support, at)| match support.kind {
             SupportKind::Tower | SupportKind::Portal | SupportKind::Terminal => true,
             // A pole of the line is one of its vertices.
@@ -117,7 +117,7 @@ pub(super) fn compare(
     );
     let mut pairs = Vec::new();
     for (i, tower) in towers.iter().enumerate() {
-        let at = on_sphere((tower.lon, tower.lat));
+        let at = on_sphere(tower.at);
         for near in tree.locate_within_distance(at, radius_m * radius_m) {
             let off = minus(*near.geom(), at);
             pairs.push((dot(off, off).sqrt(), i, near.data));
@@ -139,7 +139,7 @@ pub(super) fn compare(
     };
     for tower in towers.iter_mut() {
         let status = tower.osm_status.unwrap_or_else(|| {
-            let at = on_sphere((tower.lon, tower.lat));
+            let at = on_sphere(tower.at);
             let reach = NEAR_LINE_M.max(radius_m);
             let nearest = spans
                 .locate_within_distance(at, reach * reach)
@@ -170,7 +170,7 @@ pub(super) fn compare(
         .iter()
         .zip(&matched)
         .filter(|((support, _), _)| support.kind == SupportKind::Tower)
-        .map(|((support, _), &found)| (mercator::tile_at(support.lon, support.lat, zoom), found))
+        .map(|((support, _), &found)| (mercator::tile_at(support.at, zoom), found))
         .collect();
     known.sort_unstable_by_key(|(tile, _)| (tile.y, tile.x));
     detections.for_each_scored(|tile| {
@@ -220,15 +220,15 @@ fn spans(features: &PowerFeatures) -> RTree<Span> {
         for pair in line.path.windows(2) {
             let (from, mut to) = (pair[0], pair[1]);
             // The short way round where the piece crosses the antimeridian.
-            to.0 -= ((to.0 - from.0) / 360.0).round() * 360.0;
+            to.lon -= ((to.lon - from.lon) / 360.0).round() * 360.0;
             let off = minus(on_sphere(to), on_sphere(from));
             let pieces = (dot(off, off).sqrt() / SPAN_M_MAX).ceil().max(1.0);
             let at = |piece: f64| {
                 let share = piece / pieces;
-                on_sphere((
-                    from.0 + share * (to.0 - from.0),
-                    from.1 + share * (to.1 - from.1),
-                ))
+                on_sphere(LonLat {
+                    lon: from.lon + share * (to.lon - from.lon),
+                    lat: from.lat + share * (to.lat - from.lat),
+                })
             };
             spans.extend((0..pieces as u32).map(|piece| Span {
                 a: at(f64::from(piece)),
@@ -245,7 +245,7 @@ pub(super) struct Yards {
 }
 
 struct Ring {
-    points: Vec<(f64, f64)>,
+    points: Vec<LonLat>,
     envelope: rstar::AABB<[f64; 2]>,
 }
 
@@ -267,7 +267,7 @@ impl Yards {
             .flat_map(|yard| &yard.outlines)
             .filter(|ring| ring.len() > 3)
             .map(|ring| {
-                let corners: Vec<_> = ring.iter().map(|&(lon, lat)| [lon, lat]).collect();
+                let corners: Vec<_> = ring.iter().map(|at| [at.lon, at.lat]).collect();
                 Ring {
                     points: ring.clone(),
                     envelope: rstar::AABB::from_points(&corners),
@@ -279,20 +279,21 @@ impl Yards {
     }
 
     /// Whether a place lies in a substation.
-    pub(super) fn contain(&self, (lon, lat): (f64, f64)) -> bool {
-        let at = rstar::AABB::from_point([lon, lat]);
+    pub(super) fn contain(&self, place: LonLat) -> bool {
+        let at = rstar::AABB::from_point([place.lon, place.lat]);
         self.rings
             .locate_in_envelope_intersecting(&at)
-            .any(|ring| ring.contains((lon, lat)))
+            .any(|ring| ring.contains(place))
     }
 }
 
 impl Ring {
     /// By the number of edges that a ray to the east crosses.
-    fn contains(&self, (lon, lat): (f64, f64)) -> bool {
+    fn contains(&self, LonLat { lon, lat }: LonLat) -> bool {
         let crossed = self.points.windows(2).filter(|edge| {
-            let ((x0, y0), (x1, y1)) = (edge[0], edge[1]);
-            (y0 > lat) != (y1 > lat) && lon < x0 + (lat - y0) / (y1 - y0) * (x1 - x0)
+            let (a, b) = (edge[0], edge[1]);
+            (a.lat > lat) != (b.lat > lat)
+                && lon < a.lon + (lat - a.lat) / (b.lat - a.lat) * (b.lon - a.lon)
         });
         crossed.count() % 2 == 1
     }
@@ -304,6 +305,7 @@ mod tests {
     use crate::{
         detections::{LikelyGrid, testing::TestRun},
         osm::{Lifecycle, Line, LineKind, Substation, Support},
+        tiles::PixelPosition,
     };
 
     const Y: u32 = 95_508;
@@ -312,12 +314,11 @@ mod tests {
         TileCoord { z: 18, x, y: Y }
     }
 
-    fn support(kind: SupportKind, lifecycle: Lifecycle, (lon, lat): (f64, f64)) -> Support {
+    fn support(kind: SupportKind, lifecycle: Lifecycle, at: LonLat) -> Support {
         Support {
             kind,
             lifecycle,
-            lon,
-            lat,
+            at,
             osm_id: Some("node/1".into()),
         }
     }
@@ -376,10 +377,14 @@ mod tests {
         let line = |kind, lifecycle, x: u32, aside_px: f64| Line {
             kind,
             lifecycle,
-            path: vec![
-                tile(x).lon_lat_at_px(128.0 + aside_px, -900.0),
-                tile(x).lon_lat_at_px(128.0 + aside_px, 1_100.0),
-            ],
+            path: [-900.0, 1_100.0]
+                .map(|y_px| {
+                    tile(x).lon_lat_at(PixelPosition {
+                        x_px: 128.0 + aside_px,
+                        y_px,
+                    })
+                })
+                .to_vec(),
             voltage_v: None,
             osm_id: None,
         };
@@ -403,7 +408,10 @@ mod tests {
 
     #[test]
     fn a_mapped_tower_explains_one_detection_only() {
-        let between = tile(140_000).lon_lat_at_px(256.0, 128.0);
+        let between = tile(140_000).lon_lat_at(PixelPosition {
+            x_px: 256.0,
+            y_px: 128.0,
+        });
         let features = PowerFeatures {
             supports: vec![support(SupportKind::Tower, Lifecycle::InUse, between)],
             ..PowerFeatures::default()
@@ -423,13 +431,17 @@ mod tests {
         let features = PowerFeatures {
             substations: vec![Substation {
                 lifecycle: Lifecycle::InUse,
-                outlines: vec![vec![(1.0, 1.0), (3.0, 1.0), (1.0, 3.0), (1.0, 1.0)]],
+                outlines: vec![
+                    [(1.0, 1.0), (3.0, 1.0), (1.0, 3.0), (1.0, 1.0)]
+                        .map(LonLat::from)
+                        .to_vec(),
+                ],
                 osm_id: None,
             }],
             ..PowerFeatures::default()
         };
         let yards = Yards::of(&features);
-        assert!(yards.contain((1.5, 1.5)));
-        assert!(!yards.contain((2.5, 2.5)));
+        assert!(yards.contain((1.5, 1.5).into()));
+        assert!(!yards.contain((2.5, 2.5).into()));
     }
 }

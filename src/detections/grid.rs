@@ -60,7 +60,7 @@ impl LikelyGrid {
         osm: Option<(&PowerFeatures, f64)>,
     ) -> Result<Self, DetectionsError> {
         let (mut towers, merged) = merged(detections, score_min)?;
-        let places: Vec<_> = towers.iter().map(|tower| (tower.lon, tower.lat)).collect();
+        let places: Vec<_> = towers.iter().map(|tower| tower.at).collect();
         let yards = osm.map(|(features, _)| Yards::of(features));
         let chains = chain(&places, |i| {
             yards.as_ref().is_some_and(|yards| yards.contain(places[i]))
@@ -161,10 +161,7 @@ impl LikelyGrid {
                 (tower.line, tower.line_position) = (Some(number), Some(place as u32 + 1));
             }
         }
-        let at = |tower: u32| {
-            let tower = &self.towers[tower as usize];
-            (tower.lon, tower.lat)
-        };
+        let at = |tower: u32| self.towers[tower as usize].at;
         let length_m = line
             .windows(2)
             .map(|pair| distance_m(at(pair[0]), at(pair[1])));
@@ -217,10 +214,7 @@ fn by_rank(a: &Detection, b: &Detection) -> Ordering {
 
 /// Of hits by falling score, the strongest of those that are one tower.
 fn merge(hits: Vec<Detection>) -> Vec<Detection> {
-    let at: Vec<_> = hits
-        .iter()
-        .map(|hit| on_sphere((hit.lon, hit.lat)))
-        .collect();
+    let at: Vec<_> = hits.iter().map(|hit| on_sphere(hit.at)).collect();
     let points = at.iter().enumerate();
     let tree = RTree::bulk_load(points.map(|(i, &p)| GeomWithData::new(p, i)).collect());
     let mut absorbed = vec![false; hits.len()];
@@ -251,7 +245,9 @@ mod tests {
     use crate::{
         detections::testing::TestRun,
         synthetic::{StyleChoice, World},
-        tiles::{AttributionGrid, Bounds, TileCoord, mercator},
+        tiles::{
+            AttributionGrid, Bounds, LonLat, PixelPosition, TileCoord, TilePosition, mercator,
+        },
     };
 
     /// A grid of 16×16 cells with peaks at these cells, each falling off over its neighbours.
@@ -347,14 +343,14 @@ mod tests {
         let bounds: Bounds = "4,44,5,45".parse().unwrap();
         let towers = World::new(5, StyleChoice::Mosaic).towers_in(bounds);
         let mut chance = 11;
-        let mut seen: BTreeMap<(u32, u32), Vec<(f64, f64)>> = BTreeMap::new();
+        let mut seen: BTreeMap<(u32, u32), Vec<PixelPosition>> = BTreeMap::new();
         let mut detected = Vec::new();
         for tower in &towers {
             if unit(&mut chance) >= 0.9 {
                 continue;
             }
-            detected.push((tower.lon, tower.lat));
-            let (x, y) = mercator::lon_lat_to_tile(tower.lon, tower.lat, 18);
+            detected.push(tower.at);
+            let TilePosition { x, y } = mercator::lon_lat_to_tile(tower.at, 18);
             // The tile of its base shows it, and often those beside it that its body reaches into,
             // whose peak lies as near to it as it can.
             for (dx, dy) in (-1..=1).flat_map(|dx| (-1..=1).map(move |dy| (dx, dy))) {
@@ -362,9 +358,11 @@ mod tests {
                 let off = [(x - tile.0) * 256.0, (y - tile.1) * 256.0];
                 let near = off.iter().all(|px| (-32.0..288.0).contains(px));
                 if near && ((dx, dy) == (0, 0) || unit(&mut chance) < 0.7) {
-                    let px = off.map(|px| (px + 8.0 * unit(&mut chance) - 4.0).clamp(8.0, 248.0));
+                    let [x_px, y_px] =
+                        off.map(|px| (px + 8.0 * unit(&mut chance) - 4.0).clamp(8.0, 248.0));
                     let tile = (tile.0 as u32, tile.1 as u32);
-                    seen.entry(tile).or_default().push((px[0], px[1]));
+                    let peaks = seen.entry(tile).or_default();
+                    peaks.push(PixelPosition { x_px, y_px });
                 }
             }
         }
@@ -372,7 +370,7 @@ mod tests {
         let cells_px: Vec<f32> = (0..16).map(|i| i as f32 * 16.0 + 8.0).collect();
         run.manifest.model.attribution_columns_px = Some(cells_px.clone());
         run.manifest.model.attribution_rows_px = Some(cells_px);
-        let corner = |lon, lat| mercator::tile_at(lon, lat, 18);
+        let corner = |lon, lat| mercator::tile_at(LonLat { lon, lat }, 18);
         let (first, last) = (corner(4.0, 45.0), corner(5.0, 44.0));
         let (columns, rows) = (last.x - first.x, last.y - first.y);
         for _ in 0..columns * rows / 1_000 {
@@ -381,22 +379,25 @@ mod tests {
                 first.x + within(&mut chance, columns),
                 first.y + within(&mut chance, rows),
             );
-            let place = (256.0 * unit(&mut chance), 256.0 * unit(&mut chance));
-            seen.entry(at).or_insert_with(|| vec![place]);
+            let peak = PixelPosition {
+                x_px: 256.0 * unit(&mut chance),
+                y_px: 256.0 * unit(&mut chance),
+            };
+            seen.entry(at).or_insert_with(|| vec![peak]);
         }
-        for (i, (&(x, y), places)) in seen.iter().enumerate() {
+        for (i, (&(x, y), peaks)) in seen.iter().enumerate() {
             let score = 0.5 + 0.5 * unit(&mut chance) as f32;
             run.add(TileCoord { z: 18, x, y }, score, i as u64);
             let cell = |i: i32| {
-                let at = (
-                    f64::from(i % 16) * 16.0 + 8.0,
-                    f64::from(i / 16) * 16.0 + 8.0,
-                );
-                let near = |&(x, y): &(f64, f64)| {
-                    let square = (at.0 - x).powi(2) + (at.1 - y).powi(2);
+                let at = PixelPosition {
+                    x_px: f64::from(i % 16) * 16.0 + 8.0,
+                    y_px: f64::from(i / 16) * 16.0 + 8.0,
+                };
+                let near = |peak: &PixelPosition| {
+                    let square = (at.x_px - peak.x_px).powi(2) + (at.y_px - peak.y_px).powi(2);
                     4.0 * (-square / (2.0 * 14.0f64.powi(2))).exp()
                 };
-                f16::from_f64(places.iter().map(near).sum())
+                f16::from_f64(peaks.iter().map(near).sum())
             };
             run.candidates[i].attribution = Some(AttributionGrid {
                 width: 16,
@@ -410,7 +411,7 @@ mod tests {
 
         let mut reports = vec![0u32; detected.len()];
         for hint in grid.towers() {
-            let distance = |i: &usize| distance_m((hint.lon, hint.lat), detected[*i]);
+            let distance = |i: &usize| distance_m(hint.at, detected[*i]);
             let nearest = (0..detected.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)));
             if let Some(nearest) = nearest.filter(|nearest| distance(nearest) < MERGE_M) {
                 reports[nearest] += 1;

@@ -8,16 +8,13 @@ use super::DetectionsError;
 use crate::{
     ledger::ModelRecord,
     predict::AttributionMap,
-    tiles::{AttributionGrid, TILE_SIZE_PX, TileCoord},
+    tiles::{AttributionGrid, PixelPosition, TILE_SIZE_PX, TileCoord},
 };
 
 /// A place in a tile that made the score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Peak {
-    /// Pixels from the tile's western edge, 0 to 256.
-    pub x_px: f64,
-    /// Pixels from the tile's northern edge, 0 to 256.
-    pub y_px: f64,
+    pub pixel: PixelPosition,
     /// Half the diagonal of the grid cell around it, in pixels.
     pub radius_px: f64,
 }
@@ -78,8 +75,7 @@ pub fn locate(
         let (x_px, half_width) = along(&map.columns_px, column, |i| value(i, row));
         let (y_px, half_height) = along(&map.rows_px, row, |i| value(column, i));
         Peak {
-            x_px,
-            y_px,
+            pixel: PixelPosition { x_px, y_px },
             radius_px: half_width.hypot(half_height),
         }
     };
@@ -93,7 +89,7 @@ pub fn locate(
     let mut cells = vec![highest];
     for cell in further {
         let apart = cells.iter().all(|&known| {
-            let (a, b) = (peak(known), peak(cell));
+            let [a, b] = [known, cell].map(|cell| peak(cell).pixel);
             (a.x_px - b.x_px).hypot(a.y_px - b.y_px) >= FURTHER_PX_MIN
                 && valley(known, cell, width, at) <= VALLEY_SHARE_MAX * at(cell)
         });
@@ -211,7 +207,7 @@ mod tests {
         let mut map = map(4);
         map.columns_px = vec![27.0, 59.0, 91.0, 123.0];
         let peak = locate(TILE, &grid(4, 4, |x, y| f32::from(x == 1 && y == 2)), &map).unwrap()[0];
-        assert_eq!((peak.x_px, peak.y_px), (59.0, 160.0));
+        assert_eq!((peak.pixel.x_px, peak.pixel.y_px), (59.0, 160.0));
     }
 
     #[test]
@@ -236,7 +232,7 @@ mod tests {
     #[test]
     fn one_cell_means_the_middle_of_the_tile() {
         let peak = locate(TILE, &grid(1, 1, |_, _| 3.0), &map(1)).unwrap()[0];
-        assert_eq!((peak.x_px, peak.y_px), (128.0, 128.0));
+        assert_eq!(peak.pixel, PixelPosition::CENTRE);
         assert!((peak.radius_px - 181.02).abs() < 0.01);
     }
 
@@ -248,14 +244,14 @@ mod tests {
                 let (dx, dy) = ((column as f32 + 0.5) * 16.0 - x, (row as f32 + 0.5) * 16.0 - y);
                 8.0 * (-(dx * dx + dy * dy) / (2.0 * 16.0 * 16.0)).exp() - 0.5
             });
-            let peak = locate(TILE, &bump, &map(16)).unwrap()[0];
+            let peak = locate(TILE, &bump, &map(16)).unwrap()[0].pixel;
             prop_assert!((peak.x_px - f64::from(x)).abs() < 3.2, "{} for {x}", peak.x_px);
             prop_assert!((peak.y_px - f64::from(y)).abs() < 3.2, "{} for {y}", peak.y_px);
         }
 
         #[test]
         fn a_peak_never_leaves_its_tile(cells in proptest::collection::vec(-9.0f32..9.0, 16)) {
-            let peak = locate(TILE, &grid(4, 4, |x, y| cells[y * 4 + x]), &map(4)).unwrap()[0];
+            let peak = locate(TILE, &grid(4, 4, |x, y| cells[y * 4 + x]), &map(4)).unwrap()[0].pixel;
             prop_assert!((0.0..=256.0).contains(&peak.x_px) && (0.0..=256.0).contains(&peak.y_px));
         }
     }

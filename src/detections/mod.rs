@@ -30,7 +30,7 @@ pub use placeholder::{Placeholders, REPEATS_MIN, SPREAD_M_MIN};
 use crate::{
     ledger::{CandidateRow, LedgerError, LedgerReader, Manifest},
     predict::AttributionMap,
-    tiles::{TILE_SIZE_PX, TileCoord, mercator},
+    tiles::{LonLat, PixelPosition, TILE_SIZE_PX, TileCoord, mercator},
 };
 
 /// A likely tower.
@@ -45,14 +45,10 @@ pub struct Detection {
     /// 1 is the best. Of a [`LikelyGrid`]: well-chained ones first. Of a tile: by falling score, among
     /// equals by tile.
     pub rank: u64,
-    /// Longitude of the located pixel, or of the tile's centre, in degrees.
-    pub lon: f64,
-    /// Latitude of the same place, in degrees.
-    pub lat: f64,
-    /// The same place in pixels from the tile's western edge, 0 to 256.
-    pub x_px: f64,
-    /// The same place in pixels from the tile's northern edge, 0 to 256.
-    pub y_px: f64,
+    /// Where the model saw it in the tile, or the tile's centre.
+    pub pixel: PixelPosition,
+    /// The same on the ground.
+    pub at: LonLat,
     /// Radius in metres that holds the tower if the model looked at the right cell of its grid
     /// (half that cell's diagonal), or at the right tile where it gives no grid.
     pub uncertainty_m: f64,
@@ -206,21 +202,18 @@ impl<'a> Detections<'a> {
         let located = peak.is_some();
         let half_tile = f64::from(TILE_SIZE_PX) / 2.0;
         let peak = peak.unwrap_or(Peak {
-            x_px: half_tile,
-            y_px: half_tile,
+            pixel: PixelPosition::CENTRE,
             radius_px: half_tile.hypot(half_tile),
         });
-        let (lon, lat) = tile.lon_lat_at_px(peak.x_px, peak.y_px);
+        let at = tile.lon_lat_at(peak.pixel);
         Detection {
             tile,
             number: number as u16 + 1,
             score: candidate.score,
             rank,
-            lon,
-            lat,
-            x_px: peak.x_px,
-            y_px: peak.y_px,
-            uncertainty_m: peak.radius_px * mercator::metres_per_px(lat, tile.z),
+            pixel: peak.pixel,
+            at,
+            uncertainty_m: peak.radius_px * mercator::metres_per_px(at.lat, tile.z),
             located,
             support: 0.0,
             line: None,
@@ -286,8 +279,8 @@ mod tests {
         run.add(tile, 0.9, 1);
         let found = ranked(&run, 0.5).remove(0);
         assert!(!found.located);
-        assert_eq!((found.lon, found.lat), tile.centre());
-        let half_diagonal_m = 181.02 * mercator::metres_per_px(found.lat, 18);
+        assert_eq!(found.at, tile.centre());
+        let half_diagonal_m = 181.02 * mercator::metres_per_px(found.at.lat, 18);
         assert!((found.uncertainty_m - half_diagonal_m).abs() < 0.1);
     }
 
@@ -311,8 +304,12 @@ mod tests {
         });
         let found = ranked(&run, 0.5).remove(0);
         assert!(found.located);
-        assert_eq!((found.x_px, found.y_px), (160.0, 192.0));
-        assert_eq!((found.lon, found.lat), tile.lon_lat_at_px(160.0, 192.0));
+        let expected = PixelPosition {
+            x_px: 160.0,
+            y_px: 192.0,
+        };
+        assert_eq!(found.pixel, expected);
+        assert_eq!(found.at, tile.lon_lat_at(expected));
     }
 
     #[test]

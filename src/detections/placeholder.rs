@@ -23,7 +23,7 @@ use std::{collections::HashMap, ops::ControlFlow};
 use super::{DetectionsError, distance_m};
 use crate::{
     ledger::LedgerReader,
-    tiles::{BlockCoord, StateCounts, TileCoord, TileMask},
+    tiles::{BlockCoord, LonLat, StateCounts, TileCoord, TileMask},
 };
 
 /// The fewest tiles with the same content that make a placeholder.
@@ -99,7 +99,7 @@ impl Placeholders {
 /// Tiles with the same content, in tile order.
 struct Group {
     hash: u64,
-    first: (f64, f64),
+    first: LonLat,
     spread_m: f64,
 }
 

@@ -8,24 +8,21 @@ use crate::{
         AreaRecord, CandidateRow, ImageryRecord, Ledger, LedgerReader, Manifest, ModelRecord,
     },
     tiles::{
-        BlockCoord, BlockOutcome, Candidate, LowContrast, TileCoord, TileOutcome, UNIT_TILES_MAX,
-        VisitReason,
+        BlockCoord, BlockOutcome, Candidate, LowContrast, PixelPosition, TileCoord, TileOutcome,
+        UNIT_TILES_MAX, VisitReason,
     },
 };
 
 impl Detection {
     /// A hint as it comes from a tile without a grid, but for its rank.
     pub(crate) fn at_centre(tile: TileCoord, score: f32) -> Self {
-        let (lon, lat) = tile.centre();
         Self {
             tile,
             number: 1,
             score,
             rank: 1,
-            lon,
-            lat,
-            x_px: 128.0,
-            y_px: 128.0,
+            pixel: PixelPosition::CENTRE,
+            at: tile.centre(),
             uncertainty_m: 100.0,
             located: false,
             support: 0.0,

@@ -16,7 +16,7 @@ use super::reported::{Reported, reported};
 use crate::{
     detections::{Detections, DetectionsError, distance_m, grid::merged},
     ledger::LedgerError,
-    tiles::{TILE_SIZE_PX, TileCoord, mercator},
+    tiles::{LonLat, TILE_SIZE_PX, TileCoord, TilePosition, mercator},
 };
 
 /// Points of the precision-recall and ROC curves, at most.
@@ -129,13 +129,13 @@ pub struct Location {
     pub tile_centre_p90_m: f64,
 }
 
-/// Measures a run against known towers (longitude, latitude).
+/// Measures a run against known towers.
 ///
 /// # Errors
 /// When the ledger cannot be read, or an attribution grid does not fit the model's map.
 pub fn evaluate(
     detections: &Detections<'_>,
-    towers: &[(f64, f64)],
+    towers: &[LonLat],
     settings: EvaluationSettings,
 ) -> Result<Evaluation, DetectionsError> {
     let ground = Ground::new(
@@ -224,25 +224,25 @@ fn for_each_tile(
 
 /// The known towers by tile.
 struct Ground {
-    towers: HashMap<TileCoord, Vec<(f64, f64)>>,
+    towers: HashMap<TileCoord, Vec<LonLat>>,
     /// Tiles without a tower that show part of one.
     ignored: HashSet<TileCoord>,
 }
 
 impl Ground {
-    fn new(towers: &[(f64, f64)], zoom: u8, margin_px: f64) -> Self {
-        let mut by_tile: HashMap<TileCoord, Vec<(f64, f64)>> = HashMap::new();
-        for &(lon, lat) in towers {
+    fn new(towers: &[LonLat], zoom: u8, margin_px: f64) -> Self {
+        let mut by_tile: HashMap<TileCoord, Vec<LonLat>> = HashMap::new();
+        for &tower in towers {
             by_tile
-                .entry(mercator::tile_at(lon, lat, zoom))
+                .entry(mercator::tile_at(tower, zoom))
                 .or_default()
-                .push((lon, lat));
+                .push(tower);
         }
         let mut ignored = HashSet::new();
         if margin_px > 0.0 {
-            for &(lon, lat) in towers {
-                let (x, y) = mercator::lon_lat_to_tile(lon, lat, zoom);
-                ignored.extend(tiles_within(x, y, zoom, margin_px));
+            for &tower in towers {
+                let position = mercator::lon_lat_to_tile(tower, zoom);
+                ignored.extend(tiles_within(position, zoom, margin_px));
             }
             ignored.retain(|tile| !by_tile.contains_key(tile));
         }
@@ -252,7 +252,7 @@ impl Ground {
         }
     }
 
-    fn towers_in(&self, tile: TileCoord) -> &[(f64, f64)] {
+    fn towers_in(&self, tile: TileCoord) -> &[LonLat] {
         self.towers.get(&tile).map_or(&[], Vec::as_slice)
     }
 
@@ -261,7 +261,7 @@ impl Ground {
     }
 
     /// Distance to the nearest tower in a tile or its neighbours.
-    fn nearest_m(&self, tile: TileCoord, place: (f64, f64)) -> Option<f64> {
+    fn nearest_m(&self, tile: TileCoord, place: LonLat) -> Option<f64> {
         neighbours(tile, 1)
             .flat_map(|near| self.towers_in(near))
             .map(|&tower| distance_m(place, tower))
@@ -269,8 +269,12 @@ impl Ground {
     }
 }
 
-/// Tiles that come within a margin of a position in tile units.
-fn tiles_within(x: f64, y: f64, zoom: u8, margin_px: f64) -> impl Iterator<Item = TileCoord> {
+/// Tiles that come within a margin of a position on the grid of a zoom.
+fn tiles_within(
+    TilePosition { x, y }: TilePosition,
+    zoom: u8,
+    margin_px: f64,
+) -> impl Iterator<Item = TileCoord> {
     let margin = margin_px / f64::from(TILE_SIZE_PX);
     let side = i64::from(mercator::tiles_per_side(zoom));
     let columns = (x - margin).floor() as i64..=(x + margin).floor() as i64;
@@ -286,8 +290,12 @@ fn tiles_within(x: f64, y: f64, zoom: u8, margin_px: f64) -> impl Iterator<Item 
 
 /// The tiles at most that many steps away, the tile itself among them.
 fn neighbours(tile: TileCoord, steps: u32) -> impl Iterator<Item = TileCoord> {
-    let (x, y) = (f64::from(tile.x) + 0.5, f64::from(tile.y) + 0.5);
-    tiles_within(x, y, tile.z, f64::from(steps * TILE_SIZE_PX))
+    let corner = tile.corner();
+    let centre = TilePosition {
+        x: corner.x + 0.5,
+        y: corner.y + 0.5,
+    };
+    tiles_within(centre, tile.z, f64::from(steps * TILE_SIZE_PX))
 }
 
 /// The scores of positive tiles, and how many negatives lie between them.
@@ -428,7 +436,7 @@ fn locations(
             return Ok::<_, DetectionsError>(());
         }
         located += u64::from(detection.located);
-        found_m.extend(ground.nearest_m(detection.tile, (detection.lon, detection.lat)));
+        found_m.extend(ground.nearest_m(detection.tile, detection.at));
         centre_m.extend(ground.nearest_m(detection.tile, detection.tile.centre()));
         Ok(())
     })?;
@@ -458,7 +466,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{detections::testing::TestRun, tiles::TileOutcome};
+    use crate::{
+        detections::testing::TestRun,
+        tiles::{PixelPosition, TileOutcome},
+    };
 
     const Z: u8 = 18;
 
@@ -466,7 +477,11 @@ mod tests {
         TileCoord { z: Z, x, y }
     }
 
-    fn measured(run: &TestRun, towers: &[(f64, f64)], ignore_margin_px: f64) -> Evaluation {
+    fn at(tile: TileCoord, x_px: f64, y_px: f64) -> LonLat {
+        tile.lon_lat_at(PixelPosition { x_px, y_px })
+    }
+
+    fn measured(run: &TestRun, towers: &[LonLat], ignore_margin_px: f64) -> Evaluation {
         let ledger = run.ledger();
         let settings = EvaluationSettings {
             threshold: 0.5,
@@ -477,7 +492,7 @@ mod tests {
 
     /// Four towers: found, missed, without imagery, and never visited. One false alarm beside the
     /// first, one far away, and a hundred quiet tiles.
-    fn small_run() -> (TestRun, Vec<(f64, f64)>) {
+    fn small_run() -> (TestRun, Vec<LonLat>) {
         let mut run = TestRun::default();
         run.add(tile(1_000, 1_000), 0.9, 1);
         run.add(tile(1_001, 1_000), 0.8, 2);
@@ -489,7 +504,7 @@ mod tests {
         run.others
             .extend((0..100).map(|x| (tile(x, 2_000), TileOutcome::Scored(0.01))));
         let towers = vec![
-            tile(1_000, 1_000).lon_lat_at_px(250.0, 128.0),
+            at(tile(1_000, 1_000), 250.0, 128.0),
             tile(1_010, 1_000).centre(),
             tile(1_020, 1_000).centre(),
             tile(5_000, 5_000).centre(),
@@ -550,17 +565,25 @@ mod tests {
         let location = measured(&run, &towers, 0.0).location.unwrap();
         assert_eq!((location.detections, location.located), (1, 0));
         assert!((location.median_m - distance_m(place, towers[0])).abs() < 1e-9);
-        towers.push(tile(1_000, 999).lon_lat_at_px(128.0, 255.0));
+        towers.push(at(tile(1_000, 999), 128.0, 255.0));
         let location = measured(&run, &towers, 0.0).location.unwrap();
         assert!((location.median_m - distance_m(place, towers[4])).abs() > 1e-9);
-        towers.push(tile(1_000, 1_001).lon_lat_at_px(128.0, -100.0));
+        towers.push(at(tile(1_000, 1_001), 128.0, -100.0));
         let location = measured(&run, &towers, 0.0).location.unwrap();
         assert!((location.median_m - distance_m(place, towers[5])).abs() < 1e-9);
     }
 
     #[test]
     fn a_margin_reaches_across_the_antimeridian() {
-        let reached: HashSet<_> = tiles_within(0.01, 1_000.5, Z, 10.0).collect();
+        let reached: HashSet<_> = tiles_within(
+            TilePosition {
+                x: 0.01,
+                y: 1_000.5,
+            },
+            Z,
+            10.0,
+        )
+        .collect();
         let last = mercator::tiles_per_side(Z) - 1;
         assert_eq!(reached, HashSet::from([tile(0, 1_000), tile(last, 1_000)]));
     }

@@ -15,7 +15,7 @@ use crate::{
         Detection, MATCH_M, distance_m,
         sphere::{Vector, on_sphere},
     },
-    tiles::{TileCoord, mercator},
+    tiles::{LonLat, TileCoord, mercator},
 };
 
 /// Towers in tiles with as many or more are counted together.
@@ -43,11 +43,11 @@ impl Reported {
     }
 }
 
-/// What became of known towers (longitude, latitude): all of them, then by how many share a tile.
+/// What became of known towers: all of them, then by how many share a tile.
 /// Those count that stand in a tile which `is_scored`; hints at the others are theirs nevertheless.
 pub(super) fn reported(
     hints: &[Detection],
-    towers: &[(f64, f64)],
+    towers: &[LonLat],
     zoom: u8,
     is_scored: impl Fn(TileCoord) -> bool,
 ) -> Vec<Reported> {
@@ -61,11 +61,10 @@ pub(super) fn reported(
     // Of each tower its hints, and the distance of the nearest.
     let mut found = vec![(0u64, f64::INFINITY); towers.len()];
     for hint in hints {
-        let place = (hint.lon, hint.lat);
-        let Some(nearest) = tree.nearest_neighbor(&on_sphere(place)) else {
+        let Some(nearest) = tree.nearest_neighbor(&on_sphere(hint.at)) else {
             break;
         };
-        let metres = distance_m(place, towers[nearest.data]);
+        let metres = distance_m(hint.at, towers[nearest.data]);
         if metres <= MATCH_M {
             let (hints, least_m) = &mut found[nearest.data];
             *hints += 1;
@@ -74,7 +73,7 @@ pub(super) fn reported(
     }
     let tiles: Vec<TileCoord> = towers
         .iter()
-        .map(|&(lon, lat)| mercator::tile_at(lon, lat, zoom))
+        .map(|&tower| mercator::tile_at(tower, zoom))
         .collect();
     let mut in_tile: HashMap<TileCoord, u64> = HashMap::new();
     for &tile in &tiles {
@@ -123,37 +122,33 @@ mod tests {
         x: 140_000,
         y: 95_000,
     };
-    /// Some metres as degrees of latitude.
-    fn metres(metres: f64) -> f64 {
-        metres / 111_195.0
+
+    /// Some metres north of the tile's centre.
+    fn north(metres: f64) -> LonLat {
+        let centre = TILE.centre();
+        LonLat {
+            lat: centre.lat + metres / 111_195.0,
+            ..centre
+        }
     }
 
-    fn hint_at((lon, lat): (f64, f64)) -> Detection {
+    fn hint_at(at: LonLat) -> Detection {
         Detection {
-            lon,
-            lat,
+            at,
             ..Detection::at_centre(TILE, 0.9)
         }
     }
 
     #[test]
     fn a_hint_belongs_to_the_nearest_tower() {
-        let (lon, lat) = TILE.centre();
         // Two in a tile 30 m from each other, one in the next tile but one.
-        let towers = [
-            (lon, lat),
-            (lon, lat + metres(30.0)),
-            (lon, lat + metres(250.0)),
-        ];
+        let towers = [0.0, 30.0, 250.0].map(north);
         let hints = [
-            (lon, lat - metres(2.0)),
-            (lon, lat + metres(29.0)),
-            // A second one of the same tower, farther off.
-            (lon, lat + metres(39.0)),
-            // Of nothing.
-            (lon, lat + metres(150.0)),
+            -2.0, 29.0, // A second one of the same tower, farther off.
+            39.0, // Of nothing.
+            150.0,
         ]
-        .map(hint_at);
+        .map(|metres| hint_at(north(metres)));
         let all = reported(&hints, &towers, 18, |_| true);
         let counts: Vec<_> = all
             .iter()
@@ -175,9 +170,9 @@ mod tests {
         assert_eq!(all[1].median_m, None);
 
         // A hint of a tower that does not count is not lent to one that does.
-        let north = mercator::tile_at(lon, lat + metres(250.0), 18);
-        let beside = [hint_at((lon, lat + metres(230.0)))];
-        let rest = reported(&beside, &towers, 18, |tile| tile != north);
+        let further = mercator::tile_at(north(250.0), 18);
+        let beside = [hint_at(north(230.0))];
+        let rest = reported(&beside, &towers, 18, |tile| tile != further);
         assert_eq!((rest[0].towers, rest[0].once), (2, 0));
     }
 

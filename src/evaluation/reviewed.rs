@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::{
     detections::{Label, LikelyGrid, MERGE_M, sphere::on_sphere},
     osm::{self, OsmError},
+    tiles::LonLat,
 };
 
 /// Labels that leave it open.
@@ -40,8 +41,7 @@ pub struct Reviewed {
 struct Labelled {
     label: Label,
     id: Option<Box<str>>,
-    /// Longitude and latitude in degrees.
-    place: Option<(f64, f64)>,
+    place: Option<LonLat>,
 }
 
 /// What became of the labels.
@@ -190,7 +190,10 @@ fn read_csv(path: &Path, mut text: impl Read) -> Result<Reviewed, ReviewedError>
             },
             row.get(label).unwrap_or_default(),
             id.and_then(|id| row.get(id)).unwrap_or_default(),
-            place.and_then(|(lon, lat)| degrees(lon).zip(degrees(lat))),
+            place.and_then(|(lon, lat)| {
+                let (lon, lat) = degrees(lon).zip(degrees(lat))?;
+                Some(LonLat { lon, lat })
+            }),
         )?;
     }
     Ok(reviewed)
@@ -202,10 +205,7 @@ fn read_geojson(path: &Path) -> Result<Reviewed, ReviewedError> {
     osm::for_each_feature(path, |feature| {
         number += 1;
         let place = match feature.geometry.as_ref().map(|geometry| &geometry.value) {
-            Some(GeometryValue::Point { coordinates }) => match coordinates.as_slice() {
-                &[lon, lat, ..] => Some((lon, lat)),
-                _ => None,
-            },
+            Some(GeometryValue::Point { coordinates }) => osm::lon_lat(coordinates),
             _ => None,
         };
         let own_id = match &feature.id {
@@ -241,7 +241,7 @@ impl Reviewed {
         at: impl Fn() -> String,
         label: &str,
         id: &str,
-        place: Option<(f64, f64)>,
+        place: Option<LonLat>,
     ) -> Result<(), ReviewedError> {
         let said = label.trim().to_lowercase();
         let label = match said.as_str() {
@@ -259,7 +259,7 @@ impl Reviewed {
                 });
             }
         };
-        let place = place.filter(|(lon, lat)| lon.abs() <= 180.0 && lat.abs() <= 90.0);
+        let place = place.filter(|at| at.lon.abs() <= 180.0 && at.lat.abs() <= 90.0);
         if id.is_empty() && place.is_none() {
             return Err(ReviewedError::Nameless {
                 path: path.to_owned(),
@@ -274,12 +274,12 @@ impl Reviewed {
         Ok(())
     }
 
-    /// Longitude and latitude of what was accepted or rejected, as far as the file says where; of
-    /// several labels of one hint or place the last, in the order of the file.
-    pub fn places(&self) -> impl Iterator<Item = (Label, (f64, f64))> {
+    /// The places of what was accepted or rejected, as far as the file says where; of several
+    /// labels of one hint or place the last, in the order of the file.
+    pub fn places(&self) -> impl Iterator<Item = (Label, LonLat)> {
         let key = |labelled: &Labelled| match (&labelled.id, labelled.place) {
             (Some(id), _) => Some(id.to_string()),
-            (None, place) => place.map(|(lon, lat)| format!("{lon} {lat}")),
+            (None, place) => place.map(|at| format!("{} {}", at.lon, at.lat)),
         };
         let last: HashMap<_, _> = self.labels.iter().map(key).zip(0..).collect();
         self.labels
@@ -309,13 +309,13 @@ impl Reviewed {
         let places = if self.labels.iter().any(by_place) {
             let places = towers.iter().enumerate();
             places
-                .map(|(i, tower)| GeomWithData::new(on_sphere((tower.lon, tower.lat)), i))
+                .map(|(i, tower)| GeomWithData::new(on_sphere(tower.at), i))
                 .collect()
         } else {
             Vec::new()
         };
         let places = RTree::bulk_load(places);
-        let nearest = |place: (f64, f64)| {
+        let nearest = |place: LonLat| {
             let (near, square) = places
                 .nearest_neighbor_iter_with_distance_2(&on_sphere(place))
                 .next()?;
@@ -349,7 +349,7 @@ mod tests {
     use super::*;
     use crate::{
         detections::{Detections, LikelyGrid, testing::TestRun},
-        tiles::TileCoord,
+        tiles::{PixelPosition, TileCoord},
     };
 
     fn read(text: &[u8]) -> Result<Reviewed, ReviewedError> {
@@ -384,7 +384,10 @@ mod tests {
 
     #[test]
     fn hints_are_named_by_id_or_by_place_and_the_last_label_counts() {
-        let (lon, lat) = tile(2).lon_lat_at_px(128.0, 150.0);
+        let LonLat { lon, lat } = tile(2).lon_lat_at(PixelPosition {
+            x_px: 128.0,
+            y_px: 150.0,
+        });
         let text = format!(
             "\u{feff}id;label;lon;lat\r\n18-140000-95508-1;Accepted;;\r\n18-140030-95508-1;rejected;;\r\n\
              18-140030-95508-1;accepted;;\r\n;rejected;{lon};{lat}\r\n18-9-9-1;rejected;1.0;2.0\r\n\

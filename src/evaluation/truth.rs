@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use geojson::{Feature, GeometryValue};
 
-use crate::osm::{self, OsmError};
+use crate::{
+    osm::{self, OsmError},
+    tiles::LonLat,
+};
 
 /// Trouble with a file of known towers.
 #[derive(Debug, thiserror::Error)]
@@ -16,13 +19,12 @@ pub enum TruthError {
     Empty { path: PathBuf, reason: &'static str },
 }
 
-/// Reads the towers of a GeoJSON FeatureCollection, gzipped or not, as longitude and latitude: the
-/// points with `power=tower`, or all points where no feature has a `power` at all.
+/// Reads the places of the towers of a GeoJSON FeatureCollection, gzipped or not: the points with `power=tower`, or all points where no feature has a `power` at all.
 ///
 /// # Errors
 /// When the file cannot be read, is no FeatureCollection, is cut off, is not in degrees, or holds
 /// no tower.
-pub fn read_truth(path: &Path) -> Result<Vec<(f64, f64)>, TruthError> {
+pub fn read_truth(path: &Path) -> Result<Vec<LonLat>, TruthError> {
     let mut points = Vec::new();
     let mut towers = Vec::new();
     let mut power_seen = false;
@@ -53,15 +55,13 @@ pub fn read_truth(path: &Path) -> Result<Vec<(f64, f64)>, TruthError> {
 }
 
 /// The points of a feature; none for lines and areas.
-fn positions(feature: &Feature) -> Vec<(f64, f64)> {
-    let of = |position: &geojson::Position| match position.as_slice() {
-        &[lon, lat, ..] => Some((lon, lat)),
-        _ => None,
-    };
+fn positions(feature: &Feature) -> Vec<LonLat> {
     match feature.geometry.as_ref().map(|geometry| &geometry.value) {
-        Some(GeometryValue::Point { coordinates }) => of(coordinates).into_iter().collect(),
+        Some(GeometryValue::Point { coordinates }) => {
+            osm::lon_lat(coordinates).into_iter().collect()
+        }
         Some(GeometryValue::MultiPoint { coordinates }) => {
-            coordinates.iter().filter_map(of).collect()
+            coordinates.iter().filter_map(osm::lon_lat).collect()
         }
         _ => Vec::new(),
     }
@@ -80,7 +80,7 @@ mod tests {
         {"type":"Feature","properties":{"power":"line"},
          "geometry":{"type":"LineString","coordinates":[[2,2],[3,3]]}}]}"#;
 
-    fn read(bytes: &[u8]) -> Result<Vec<(f64, f64)>, TruthError> {
+    fn read(bytes: &[u8]) -> Result<Vec<LonLat>, TruthError> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
         read_truth(file.path())
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn where_features_have_a_power_only_towers_count() {
-        assert_eq!(read(MIXED.as_bytes()).unwrap(), [(2.0, 2.0)]);
+        assert_eq!(read(MIXED.as_bytes()).unwrap(), [LonLat::from((2.0, 2.0))]);
     }
 
     #[test]
@@ -96,7 +96,7 @@ mod tests {
         let text = MIXED.replace("\"power\"", "\"kind\"");
         assert_eq!(
             read(text.as_bytes()).unwrap(),
-            [(1.0, 1.0), (2.0, 2.0), (3.0, 3.0)]
+            [(1.0, 1.0), (2.0, 2.0), (3.0, 3.0)].map(LonLat::from)
         );
     }
 
@@ -104,7 +104,10 @@ mod tests {
     fn gzip_is_told_by_its_first_bytes() {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(MIXED.as_bytes()).unwrap();
-        assert_eq!(read(&gzip.finish().unwrap()).unwrap(), [(2.0, 2.0)]);
+        assert_eq!(
+            read(&gzip.finish().unwrap()).unwrap(),
+            [LonLat::from((2.0, 2.0))]
+        );
     }
 
     #[test]

@@ -51,7 +51,7 @@ fn write_row(
         }
         out.write_all(b",")?;
     }
-    let (lon, lat) = (Degrees(detection.lon), Degrees(detection.lat));
+    let (lon, lat) = (Degrees(detection.at.lon), Degrees(detection.at.lat));
     write!(out, "{lon},{lat},{origin}\r\n")
 }
 

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     detections::{Detection, LikelyLine},
-    tiles::TileCoord,
+    tiles::{LonLat, TileCoord},
 };
 
 /// Starts a record of a text sequence (RFC 8142, section 2).
@@ -169,8 +169,8 @@ fn write_feature(
         Geometry::Point => write!(
             out,
             r#"{{"type":"Point","coordinates":[{},{}]}}"#,
-            Degrees(detection.lon),
-            Degrees(detection.lat)
+            Degrees(detection.at.lon),
+            Degrees(detection.at.lat)
         )?,
         Geometry::Tile | Geometry::Line => write_square(detection.tile, out)?,
     }
@@ -198,10 +198,10 @@ fn write_line(
         r#"{{"type":"Feature","id":"line-{number}","geometry":"#
     )?;
     let parts = line_parts(request, line);
-    let positions = |part: &Vec<(f64, f64)>| {
+    let positions = |part: &Vec<LonLat>| {
         let places: Vec<_> = part
             .iter()
-            .map(|&(lon, lat)| format!("[{},{}]", Degrees(lon), Degrees(lat)))
+            .map(|at| format!("[{},{}]", Degrees(at.lon), Degrees(at.lat)))
             .collect();
         format!("[{}]", places.join(","))
     };
@@ -255,20 +255,19 @@ fn write_line(
 }
 
 /// A chain's places, in two or more parts where it crosses the antimeridian (RFC 7946, 3.1.9).
-pub(super) fn line_parts(request: &ExportRequest<'_>, line: &LikelyLine) -> Vec<Vec<(f64, f64)>> {
-    let mut parts: Vec<Vec<(f64, f64)>> = vec![Vec::new()];
+pub(super) fn line_parts(request: &ExportRequest<'_>, line: &LikelyLine) -> Vec<Vec<LonLat>> {
+    let mut parts: Vec<Vec<LonLat>> = vec![Vec::new()];
     for &tower in &line.towers {
-        let tower = &request.grid().towers()[tower as usize];
-        let here = (tower.lon, tower.lat);
+        let here = request.grid().towers()[tower as usize].at;
         let open = parts.last_mut().expect("there is always one");
         match open.last().copied() {
-            Some(last) if (here.0 - last.0).abs() > 180.0 => {
-                let edge = 180f64.copysign(last.0);
-                let beyond = here.0 + 2.0 * edge;
-                let share = (edge - last.0) / (beyond - last.0);
-                let lat = last.1 + share * (here.1 - last.1);
-                open.push((edge, lat));
-                parts.push(vec![(-edge, lat), here]);
+            Some(last) if (here.lon - last.lon).abs() > 180.0 => {
+                let edge = 180f64.copysign(last.lon);
+                let beyond = here.lon + 2.0 * edge;
+                let share = (edge - last.lon) / (beyond - last.lon);
+                let lat = last.lat + share * (here.lat - last.lat);
+                open.push(LonLat { lon: edge, lat });
+                parts.push(vec![LonLat { lon: -edge, lat }, here]);
             }
             _ => open.push(here),
         }
@@ -460,18 +459,21 @@ mod tests {
         assert_eq!(features[0]["properties"]["towers"], 10);
         let geometry = &features[0]["geometry"];
         assert_eq!(geometry["type"], "MultiLineString");
-        let parts: Vec<Vec<(f64, f64)>> =
+        let parts: Vec<Vec<LonLat>> =
             serde_json::from_value(geometry["coordinates"].clone()).unwrap();
         assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [6, 6]);
         for part in &parts {
-            let west = part[0].0 < 0.0 || part[1].0 < 0.0;
+            let west = part[0].lon < 0.0 || part[1].lon < 0.0;
             assert!(
                 part.iter()
-                    .all(|&(lon, _)| (lon < 0.0) == west && lon.abs() <= 180.0)
+                    .all(|at| (at.lon < 0.0) == west && at.lon.abs() <= 180.0)
             );
         }
         let (end, start) = (parts[0][5], parts[1][0]);
-        assert_eq!((end.0.abs(), start.0, end.1), (180.0, -end.0, start.1));
+        assert_eq!(
+            (end.lon.abs(), start.lon, end.lat),
+            (180.0, -end.lon, start.lat)
+        );
     }
 
     #[test]

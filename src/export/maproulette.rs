@@ -126,8 +126,8 @@ fn write_task(
         out,
         "{{\"type\":\"FeatureCollection\",\"features\":[{{\"type\":\"Feature\",\"id\":\"{id}\",\
          \"geometry\":{{\"type\":\"Point\",\"coordinates\":[{},{}]}},\"properties\":{properties}}}]}}",
-        Degrees(detection.lon),
-        Degrees(detection.lat)
+        Degrees(detection.at.lon),
+        Degrees(detection.at.lat)
     )
 }
 

@@ -110,7 +110,7 @@ fn write_layers(
             let row = Row::of(request, detection);
             let mut feature = Feature::new(layer.defn())?;
             let mut point = Geometry::empty(OGRwkbGeometryType::wkbPoint)?;
-            point.add_point_2d((detection.lon, detection.lat));
+            point.add_point_2d(detection.at.into());
             feature.set_geometry(point)?;
             for (index, (_, value)) in row.iter().enumerate() {
                 match value {
@@ -160,7 +160,7 @@ fn write_layers(
             for part in line_parts(request, line) {
                 let mut line = Geometry::empty(OGRwkbGeometryType::wkbLineString)?;
                 for place in part {
-                    line.add_point_2d(place);
+                    line.add_point_2d(place.into());
                 }
                 geometry.add_geometry(line)?;
             }

@@ -56,7 +56,7 @@ fn parts(request: &ExportRequest<'_>, line: &LikelyLine, numbers: &[u64]) -> Vec
         .filter(|&tower| numbers[tower as usize] > 0)
         .collect();
     let mut parts: Vec<Vec<u64>> = kept
-        .chunk_by(|&a, &b| (towers[a as usize].lon - towers[b as usize].lon).abs() <= 180.0)
+        .chunk_by(|&a, &b| (towers[a as usize].at.lon - towers[b as usize].at.lon).abs() <= 180.0)
         .map(|part| part.iter().map(|&tower| numbers[tower as usize]).collect())
         .collect();
     parts.retain(|part| part.len() > 1);
@@ -142,8 +142,8 @@ fn write_node(
     writeln!(
         out,
         "  <node id=\"-{number}\" lat=\"{}\" lon=\"{}\">",
-        Degrees(detection.lat),
-        Degrees(detection.lon)
+        Degrees(detection.at.lat),
+        Degrees(detection.at.lon)
     )?;
     for (key, value) in Row::of(request, detection).iter() {
         let value = match value {

@@ -18,7 +18,7 @@ use super::{
     credits::{NOTE, attribution, layer_name},
     osm::escaped,
 };
-use crate::tiles::mercator;
+use crate::tiles::{TilePosition, mercator};
 
 /// Half the side of the world in Web Mercator (EPSG:3857), in metres.
 const HALF_WORLD_M: f64 = 20_037_508.342_789_244;
@@ -192,7 +192,7 @@ fn extent(request: &ExportRequest<'_>) -> [f64; 4] {
         f64::NEG_INFINITY,
     ];
     for tower in request.grid().towers() {
-        let (x, y) = mercator::lon_lat_to_tile(tower.lon, tower.lat, 0);
+        let TilePosition { x, y } = mercator::lon_lat_to_tile(tower.at, 0);
         let (x, y) = (
             (2.0 * x - 1.0) * HALF_WORLD_M,
             (1.0 - 2.0 * y) * HALF_WORLD_M,

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     detections::{Comparison, Detection},
     ledger::LedgerError,
-    tiles::{TILE_SIZE_PX, TileCoord, TileState, VisitReason, mercator},
+    tiles::{LonLat, TILE_SIZE_PX, TileCoord, TilePosition, TileState, VisitReason, mercator},
 };
 
 /// Pixels of the map along its longer side, at most.
@@ -161,8 +161,8 @@ impl Map {
             }
             (north, south) = (north.min(tile.y), south.max(tile.y));
         })?;
-        for &(lon, lat) in request.manifest().area.outline.iter().flatten() {
-            let tile = mercator::tile_at(lon, lat, zoom);
+        for &place in request.manifest().area.outline.iter().flatten() {
+            let tile = mercator::tile_at(place, zoom);
             for (bounds, shift) in bounds.iter_mut().zip([0, side / 2]) {
                 let x = (tile.x + shift) % side;
                 *bounds = (bounds.0.min(x), bounds.1.max(x));
@@ -221,9 +221,9 @@ impl Map {
     }
 
     /// A place on the map, in its pixels.
-    fn at(&self, lon: f64, lat: f64) -> (f64, f64) {
+    fn at(&self, place: LonLat) -> (f64, f64) {
         let side = f64::from(mercator::tiles_per_side(self.zoom));
-        let (x, y) = mercator::lon_lat_to_tile(lon, lat, self.zoom);
+        let TilePosition { x, y } = mercator::lon_lat_to_tile(place, self.zoom);
         let x = (x + f64::from(self.shift)).rem_euclid(side) - f64::from(self.west);
         let scale = f64::from(self.tiles_per_px);
         (x / scale, (y - f64::from(self.north)) / scale)
@@ -234,8 +234,8 @@ impl Map {
         let mut path = String::new();
         for ring in &request.manifest().area.outline {
             let mut last: Option<(f64, f64)> = None;
-            for &(lon, lat) in ring {
-                let (x, y) = self.at(lon, lat);
+            for &place in ring {
+                let (x, y) = self.at(place);
                 let far = |(a, b): (f64, f64)| (x - a).abs().max((y - b).abs()) >= unit;
                 match last {
                     None => put(&mut path, format_args!("M{x:.1} {y:.1}")),
@@ -319,7 +319,7 @@ impl Map {
         for line in lines(request).take(LINES_DRAWN) {
             let points = line.towers.iter().map(|&tower| {
                 let tower = &towers[tower as usize];
-                let (x, y) = self.at(tower.lon, tower.lat);
+                let (x, y) = self.at(tower.at);
                 format!("{x:.2},{y:.2}")
             });
             let points: Vec<_> = points.collect();
@@ -334,7 +334,7 @@ impl Map {
             .take(LINES_DRAWN);
         let mut dots = String::new();
         for tower in lonely {
-            let (x, y) = self.at(tower.lon, tower.lat);
+            let (x, y) = self.at(tower.at);
             put(&mut dots, format_args!("M{x:.2} {y:.2}h0"));
         }
         let area = match request.manifest().area.outline.is_empty() {
@@ -511,8 +511,8 @@ fn chips(
             let spot = match tower.located {
                 true => format!(
                     "<span class=spot style=\"left:{:.1}%;top:{:.1}%\"></span>",
-                    share(tower.x_px),
-                    share(tower.y_px)
+                    share(tower.pixel.x_px),
+                    share(tower.pixel.y_px)
                 ),
                 false => String::new(),
             };
@@ -534,8 +534,8 @@ fn chips(
                 "<figcaption>hint {}, band {}; {line}<br><small>{}, {} ({:.0} m)</small></figcaption></figure>",
                 grouped(tower.rank),
                 band(tower.rank),
-                Degrees(tower.lat),
-                Degrees(tower.lon),
+                Degrees(tower.at.lat),
+                Degrees(tower.at.lon),
                 tower.uncertainty_m,
             ),
         );
@@ -561,7 +561,7 @@ fn lines_table(request: &ExportRequest<'_>) -> String {
         let end = |tower: Option<&u32>| {
             tower.map_or(String::new(), |&tower| {
                 let tower = &towers[tower as usize];
-                format!("{:.4}, {:.4}", tower.lat, tower.lon)
+                format!("{:.4}, {:.4}", tower.at.lat, tower.at.lon)
             })
         };
         put(

@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use crate::digest;
 
+use crate::tiles::LonLat;
+
 /// The settings of a run that may never change, since its outcomes depend on them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -48,7 +50,7 @@ pub struct AreaRecord {
     /// Closed rings of longitudes and latitudes in degrees, as coarse as a picture allows; none of a
     /// list of tiles.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub outline: Vec<Vec<(f64, f64)>>,
+    pub outline: Vec<Vec<LonLat>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -212,7 +214,13 @@ pub(crate) mod tests {
         asked.model.checksum = "22".into();
         asked.model.name = "elsewhere/demo.onnx".into();
         asked.area.label = "SM".into();
-        asked.area.outline = vec![vec![(12.4, 43.9); 4]];
+        asked.area.outline = vec![vec![
+            LonLat {
+                lon: 12.4,
+                lat: 43.9
+            };
+            4
+        ]];
         let differences: Vec<String> = recorded
             .differences(&asked)
             .into_iter()
@@ -228,7 +236,13 @@ pub(crate) mod tests {
     fn the_hash_follows_the_content_and_not_the_labels() {
         let mut other = manifest();
         other.model.name = "elsewhere/demo.onnx".into();
-        other.area.outline = vec![vec![(12.4, 43.9); 4]];
+        other.area.outline = vec![vec![
+            LonLat {
+                lon: 12.4,
+                lat: 43.9
+            };
+            4
+        ]];
         assert_eq!(manifest().hash(), other.hash());
         other.threshold = 0.6;
         assert_ne!(manifest().hash(), other.hash());

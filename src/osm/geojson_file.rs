@@ -13,6 +13,7 @@ use serde::de::{
 use serde_json::Value;
 
 use super::{OsmError, PowerFeatures, RawFeature, RawGeometry, open};
+use crate::tiles::LonLat;
 
 /// Names of the coordinate systems that GeoJSON of before 2016 could state and that are longitude
 /// and latitude.
@@ -58,7 +59,7 @@ pub(crate) fn for_each_feature<E: From<OsmError>>(
     let mut failure: Option<E> = None;
     let mut visit = |feature: Feature| {
         let checked = match not_degrees(&feature) {
-            Some((lon, lat)) => Err(E::from(OsmError::NotDegrees {
+            Some(LonLat { lon, lat }) => Err(E::from(OsmError::NotDegrees {
                 path: path.to_owned(),
                 lon,
                 lat,
@@ -245,7 +246,7 @@ fn take_apart(value: &GeometryValue, out: &mut Vec<RawGeometry>) {
     match value {
         GeometryValue::Point { coordinates } => {
             out.push(RawGeometry::Points(
-                place(coordinates).into_iter().collect(),
+                lon_lat(coordinates).into_iter().collect(),
             ));
         }
         GeometryValue::MultiPoint { coordinates } => {
@@ -275,22 +276,24 @@ fn take_apart(value: &GeometryValue, out: &mut Vec<RawGeometry>) {
     }
 }
 
-fn place(position: &Position) -> Option<(f64, f64)> {
+/// The place of a position, which is longitude, latitude and whatever follows (RFC 7946, section
+/// 3.1.1); `None` where there are fewer numbers.
+pub(crate) fn lon_lat(position: &Position) -> Option<LonLat> {
     match position.as_slice() {
-        &[lon, lat, ..] => Some((lon, lat)),
+        &[lon, lat, ..] => Some(LonLat { lon, lat }),
         _ => None,
     }
 }
 
-fn line(positions: &[Position]) -> Vec<(f64, f64)> {
-    positions.iter().filter_map(place).collect()
+fn line(positions: &[Position]) -> Vec<LonLat> {
+    positions.iter().filter_map(lon_lat).collect()
 }
 
 /// The first position of a feature that cannot be degrees.
-fn not_degrees(feature: &Feature) -> Option<(f64, f64)> {
+fn not_degrees(feature: &Feature) -> Option<LonLat> {
     let mut geometries = Vec::new();
     take_apart(&feature.geometry.as_ref()?.value, &mut geometries);
-    let outside = |&(lon, lat): &(f64, f64)| {
+    let outside = |&LonLat { lon, lat }: &LonLat| {
         !(-180.0..=180.0).contains(&lon) || !(-90.0..=90.0).contains(&lat)
     };
     geometries.iter().find_map(|geometry| match geometry {

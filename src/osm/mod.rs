@@ -25,9 +25,11 @@ use std::{
 use flate2::bufread::MultiGzDecoder;
 
 pub use error::OsmError;
-pub(crate) use geojson_file::for_each_feature;
+pub(crate) use geojson_file::{for_each_feature, lon_lat};
 use tags::{Kind, classify};
 pub use tags::{Lifecycle, LineKind, SupportKind};
+
+use crate::tiles::LonLat;
 
 /// The licence of everything that derives from OpenStreetMap.
 pub const ATTRIBUTION: &str = "© OpenStreetMap contributors, ODbL 1.0";
@@ -37,10 +39,7 @@ pub const ATTRIBUTION: &str = "© OpenStreetMap contributors, ODbL 1.0";
 pub struct Support {
     pub kind: SupportKind,
     pub lifecycle: Lifecycle,
-    /// Longitude in degrees.
-    pub lon: f64,
-    /// Latitude in degrees.
-    pub lat: f64,
+    pub at: LonLat,
     /// Such as `node/123`, where the file says so.
     pub osm_id: Option<Box<str>>,
 }
@@ -50,8 +49,8 @@ pub struct Support {
 pub struct Line {
     pub kind: LineKind,
     pub lifecycle: Lifecycle,
-    /// Longitudes and latitudes in the way's order, at least two.
-    pub path: Vec<(f64, f64)>,
+    /// In the way's order, at least two.
+    pub path: Vec<LonLat>,
     /// The highest of the stated voltages, in volts.
     pub voltage_v: Option<u32>,
     pub osm_id: Option<Box<str>>,
@@ -61,8 +60,8 @@ pub struct Line {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Substation {
     pub lifecycle: Lifecycle,
-    /// Outer rings, longitudes and latitudes, closed; one ring of one point for a node.
-    pub outlines: Vec<Vec<(f64, f64)>>,
+    /// Outer rings, closed; one ring of one point for a node.
+    pub outlines: Vec<Vec<LonLat>>,
     pub osm_id: Option<Box<str>>,
 }
 
@@ -77,12 +76,12 @@ pub struct PowerFeatures {
 }
 
 impl PowerFeatures {
-    /// Longitude and latitude of the towers that stand: `power=tower`, in use or not.
-    pub fn towers(&self) -> impl Iterator<Item = (f64, f64)> {
+    /// The places of the towers that stand: `power=tower`, in use or not.
+    pub fn towers(&self) -> impl Iterator<Item = LonLat> {
         self.supports
             .iter()
             .filter(|support| support.kind == SupportKind::Tower && support.lifecycle.stands())
-            .map(|support| (support.lon, support.lat))
+            .map(|support| support.at)
     }
 
     /// The overhead high-voltage lines that stand.
@@ -100,30 +99,22 @@ impl PowerFeatures {
         let osm_id = feature.osm_id.map(Into::into);
         match (kind, feature.geometry) {
             (Kind::Support(kind), RawGeometry::Points(points)) => {
-                self.supports
-                    .extend(points.into_iter().map(|(lon, lat)| Support {
-                        kind,
-                        lifecycle,
-                        lon,
-                        lat,
-                        osm_id: osm_id.clone(),
-                    }));
+                self.supports.extend(points.into_iter().map(|at| Support {
+                    kind,
+                    lifecycle,
+                    at,
+                    osm_id: osm_id.clone(),
+                }));
             }
             // A portal may be drawn as the beam between its legs, a tower as its footprint.
             (Kind::Support(kind), RawGeometry::Lines(lines) | RawGeometry::Rings(lines)) => {
-                self.supports
-                    .extend(
-                        lines
-                            .iter()
-                            .filter_map(|line| middle(line))
-                            .map(|(lon, lat)| Support {
-                                kind,
-                                lifecycle,
-                                lon,
-                                lat,
-                                osm_id: osm_id.clone(),
-                            }),
-                    );
+                let middles = lines.iter().filter_map(|line| middle(line));
+                self.supports.extend(middles.map(|at| Support {
+                    kind,
+                    lifecycle,
+                    at,
+                    osm_id: osm_id.clone(),
+                }));
             }
             // A line that closes is read as an area by some readers.
             (Kind::Line(kind), RawGeometry::Lines(lines) | RawGeometry::Rings(lines)) => {
@@ -169,23 +160,26 @@ struct RawFeature<'a> {
     osm_id: Option<String>,
 }
 
-/// Longitudes and latitudes.
 enum RawGeometry {
-    Points(Vec<(f64, f64)>),
-    Lines(Vec<Vec<(f64, f64)>>),
+    Points(Vec<LonLat>),
+    Lines(Vec<Vec<LonLat>>),
     /// Outer rings.
-    Rings(Vec<Vec<(f64, f64)>>),
+    Rings(Vec<Vec<LonLat>>),
 }
 
 /// The middle of a line's or ring's extent.
-fn middle(line: &[(f64, f64)]) -> Option<(f64, f64)> {
+fn middle(line: &[LonLat]) -> Option<LonLat> {
     let fold = |pick: fn(f64, f64) -> f64| {
-        line.iter()
-            .copied()
-            .reduce(|a, b| (pick(a.0, b.0), pick(a.1, b.1)))
+        line.iter().copied().reduce(|a, b| LonLat {
+            lon: pick(a.lon, b.lon),
+            lat: pick(a.lat, b.lat),
+        })
     };
     let (low, high) = (fold(f64::min)?, fold(f64::max)?);
-    Some((f64::midpoint(low.0, high.0), f64::midpoint(low.1, high.1)))
+    Some(LonLat {
+        lon: f64::midpoint(low.lon, high.lon),
+        lat: f64::midpoint(low.lat, high.lat),
+    })
 }
 
 /// Reads the power features of a file.

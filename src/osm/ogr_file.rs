@@ -24,7 +24,10 @@ use super::{
     OsmError, OsmForm, PowerFeatures, RawFeature, RawGeometry,
     tags::{KEYS, LIFECYCLES},
 };
-use crate::gdal_reports::{Quiet, take_failure};
+use crate::{
+    gdal_reports::{Quiet, take_failure},
+    tiles::LonLat,
+};
 
 /// The driver's layers and what their features are in OpenStreetMap.
 const LAYERS: [(&str, &str); 5] = [
@@ -239,8 +242,9 @@ fn take_apart(geometry: &Geometry, out: &mut Vec<RawGeometry>) {
     }
 }
 
-fn points(geometry: &Geometry) -> Vec<(f64, f64)> {
+fn points(geometry: &Geometry) -> Vec<LonLat> {
     let mut points = Vec::new();
     geometry.get_points(&mut points);
-    points.into_iter().map(|(lon, lat, _)| (lon, lat)).collect()
+    let places = points.into_iter();
+    places.map(|(lon, lat, _)| LonLat { lon, lat }).collect()
 }

@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use super::PowerFeatures;
+use crate::tiles::LonLat;
 
 impl PowerFeatures {
     /// Places from which lines that are not mapped may lead: ends of lines that no other line goes
     /// on from, outlines of substations, and towers on no line; with `along_lines` also every
-    /// vertex of the lines. Longitudes and latitudes, each once, in the order of the file.
+    /// vertex of the lines. Each once, in the order of the file.
     #[must_use]
-    pub fn seeds(&self, along_lines: bool) -> Vec<(f64, f64)> {
+    pub fn seeds(&self, along_lines: bool) -> Vec<LonLat> {
         let mut lines_at: HashMap<Key, u32> = HashMap::new();
         let mut vertices: HashSet<Key> = HashSet::new();
         for line in self.overhead_lines() {
@@ -50,8 +51,9 @@ impl PowerFeatures {
 /// A place to the ten-millionth of a degree, as OpenStreetMap stores it.
 type Key = (i64, i64);
 
-fn key((lon, lat): (f64, f64)) -> Key {
-    ((lon * 1e7).round() as i64, (lat * 1e7).round() as i64)
+fn key(place: LonLat) -> Key {
+    let stored = |degrees: f64| (degrees * 1e7).round() as i64;
+    (stored(place.lon), stored(place.lat))
 }
 
 #[cfg(test)]
@@ -59,22 +61,25 @@ mod tests {
     use super::*;
     use crate::osm::{Lifecycle, Line, LineKind, Substation, Support, SupportKind};
 
-    fn line(path: &[(f64, f64)]) -> Line {
+    fn places<const N: usize>(places: [(f64, f64); N]) -> Vec<LonLat> {
+        places.map(LonLat::from).to_vec()
+    }
+
+    fn line<const N: usize>(path: [(f64, f64); N]) -> Line {
         Line {
             kind: LineKind::Line,
             lifecycle: Lifecycle::InUse,
-            path: path.to_vec(),
+            path: places(path),
             voltage_v: None,
             osm_id: None,
         }
     }
 
-    fn tower((lon, lat): (f64, f64)) -> Support {
+    fn tower(lon: f64, lat: f64) -> Support {
         Support {
             kind: SupportKind::Tower,
             lifecycle: Lifecycle::InUse,
-            lon,
-            lat,
+            at: LonLat { lon, lat },
             osm_id: None,
         }
     }
@@ -84,27 +89,27 @@ mod tests {
         let features = PowerFeatures {
             // The second line goes on from the first, the third ends on a tower of the first.
             lines: vec![
-                line(&[(70.0, 30.0), (70.1, 30.0), (70.2, 30.0)]),
-                line(&[(70.2, 30.0), (70.3, 30.1)]),
-                line(&[(70.1, 30.0), (70.1, 30.2)]),
+                line([(70.0, 30.0), (70.1, 30.0), (70.2, 30.0)]),
+                line([(70.2, 30.0), (70.3, 30.1)]),
+                line([(70.1, 30.0), (70.1, 30.2)]),
             ],
-            supports: vec![tower((70.1, 30.0)), tower((71.0, 31.0))],
+            supports: vec![tower(70.1, 30.0), tower(71.0, 31.0)],
             substations: vec![Substation {
                 lifecycle: Lifecycle::InUse,
-                outlines: vec![vec![(70.5, 30.5)]],
+                outlines: vec![places([(70.5, 30.5)])],
                 osm_id: None,
             }],
             others: 0,
         };
         assert_eq!(
             features.seeds(false),
-            [
+            places([
                 (70.0, 30.0),
                 (70.3, 30.1),
                 (70.1, 30.2),
                 (70.5, 30.5),
                 (71.0, 31.0)
-            ]
+            ])
         );
         assert_eq!(features.seeds(true).len(), 7);
     }

@@ -55,12 +55,12 @@ fn geojson_is_read_whatever_comes_before_its_features() {
     let features = read("power.geojson", GEOJSON.as_bytes()).unwrap();
     assert_eq!(
         features.towers().collect::<Vec<_>>(),
-        [(2.0, 2.0), (3.0, 3.0)]
+        [(2.0, 2.0), (3.0, 3.0)].map(LonLat::from)
     );
     assert_eq!(features.supports[0].osm_id.as_deref(), Some("node/7"));
     assert_eq!(features.supports[1].lifecycle, Lifecycle::Disused);
     assert_eq!(features.supports[2].kind, SupportKind::Portal);
-    assert_eq!(features.supports[2].lon, 4.1);
+    assert_eq!(features.supports[2].at.lon, 4.1);
     assert_eq!(features.lines[0].voltage_v, Some(220_000));
     assert_eq!(features.substations[0].outlines[0].len(), 4);
     assert_eq!(features.others, 1);
@@ -114,7 +114,7 @@ fn osm_xml_is_read_with_prefixed_keys_and_closed_ways() {
     let features = read("power.osm", XML.as_bytes()).unwrap();
     assert_eq!(
         features.towers().collect::<Vec<_>>(),
-        [(2.0, 2.0), (3.0, 3.0)]
+        [(2.0, 2.0), (3.0, 3.0)].map(LonLat::from)
     );
     assert_eq!(features.supports[1].lifecycle, Lifecycle::Disused);
     assert_eq!(features.supports[1].osm_id.as_deref(), Some("node/2"));

@@ -34,7 +34,7 @@ impl SeedFile {
         let tiles: Vec<TileCoord> = features
             .seeds(self.along_lines)
             .iter()
-            .map(|&(lon, lat)| mercator::tile_at(lon, lat, cover.zoom()))
+            .map(|&place| mercator::tile_at(place, cover.zoom()))
             .filter(|&tile| cover.contains(tile) && seen.insert(tile))
             .collect();
         if tiles.is_empty() {

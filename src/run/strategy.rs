@@ -176,5 +176,6 @@ fn spot(tile: TileCoord, grid: &AttributionGrid, map: &AttributionMap) -> Option
     let side = f64::from(TILE_SIZE_PX);
     peaks
         .first()
-        .map(|peak| ((peak.x_px / side) as f32, (peak.y_px / side) as f32))
+        .map(|peak| peak.pixel)
+        .map(|pixel| ((pixel.x_px / side) as f32, (pixel.y_px / side) as f32))
 }

@@ -122,12 +122,17 @@ pub fn distance_squared(p: Place, a: Place, b: Place) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tiles::{LonLat, mercator};
 
     #[test]
     fn the_scale_is_mercators() {
         assert!((px_per_m(WORLD_PX / 2.0) * 0.597_164 - 1.0).abs() < 1e-5);
-        let (_, y) = crate::tiles::mercator::lon_lat_to_tile(12.0, 60.0, PLANE_ZOOM);
-        assert!((px_per_m(y * 256.0) * 0.597_164 - 2.0).abs() < 1e-4);
+        let north = LonLat {
+            lon: 12.0,
+            lat: 60.0,
+        };
+        let y_px = 256.0 * mercator::lon_lat_to_tile(north, PLANE_ZOOM).y;
+        assert!((px_per_m(y_px) * 0.597_164 - 2.0).abs() < 1e-4);
     }
 
     #[test]

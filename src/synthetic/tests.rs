@@ -42,7 +42,7 @@ fn spread(count: u32, zoom: u8) -> impl Iterator<Item = TileCoord> {
 fn tower_tiles(world: &World, count: usize, zoom: u8) -> Vec<(Tower, TileCoord)> {
     spread(4_000, 10)
         .filter_map(|tile| world.towers_in(tile.bounds()).pop())
-        .map(|tower| (tower, mercator::tile_at(tower.lon, tower.lat, zoom)))
+        .map(|tower| (tower, mercator::tile_at(tower.at, zoom)))
         .take(count)
         .collect()
 }
@@ -139,17 +139,17 @@ fn a_tower_stands_in_the_tile_that_is_labelled_positive() {
             };
             let nearest = bases
                 .iter()
-                .map(|&(x, y)| {
-                    let (lon, lat) = tile.lon_lat_at_px(f64::from(x), f64::from(y));
-                    (lon - tower.lon).abs() + (lat - tower.lat).abs()
+                .map(|&base| {
+                    let place = tile.lon_lat_at(base);
+                    (place.lon - tower.at.lon).abs() + (place.lat - tower.at.lat).abs()
                 })
                 .fold(f64::MAX, f64::min);
             assert!(nearest < 1e-6, "{tile}: {nearest}");
-            assert!(
-                bases
+            assert!(bases.iter().all(|base| {
+                [base.x_px, base.y_px]
                     .iter()
-                    .all(|&(x, y)| { (0.0..256.0).contains(&x) && (0.0..256.0).contains(&y) })
-            );
+                    .all(|px| (0.0..256.0).contains(px))
+            }));
         }
     }
 }
@@ -168,7 +168,7 @@ fn a_tile_that_a_tower_leans_into_is_partial() {
             y: tile.y + 1,
             ..tile
         };
-        if bases.iter().any(|&(_, y)| y > 241.0) && tower.height_m > 28.0 {
+        if bases.iter().any(|base| base.y_px > 241.0) && tower.height_m > 28.0 {
             assert!(
                 matches!(world.label(south), Label::Partial | Label::Positive(_)),
                 "{south}"
@@ -218,7 +218,7 @@ fn towers_are_as_rare_as_in_the_world() {
             let here: BTreeSet<TileCoord> = world
                 .towers_in(tile.bounds())
                 .iter()
-                .map(|tower| mercator::tile_at(tower.lon, tower.lat, 18))
+                .map(|tower| mercator::tile_at(tower.at, 18))
                 .collect();
             positive += here.len();
             empty += usize::from(here.is_empty());
@@ -240,10 +240,11 @@ fn spans_are_those_of_real_lines() {
     for tile in spread(60, 9) {
         for piece in world.lines_in(tile.bounds()) {
             for pair in piece.points.windows(2) {
-                let ((lon, lat), (lon2, lat2)) = (pair[0], pair[1]);
-                let east = (lon2 - lon) * lat.to_radians().cos();
-                let metres = (east * east + (lat2 - lat) * (lat2 - lat)).sqrt()
-                    * (mercator::EARTH_RADIUS_M.to_radians());
+                let (from, to) = (pair[0], pair[1]);
+                let east = (to.lon - from.lon) * from.lat.to_radians().cos();
+                let north = to.lat - from.lat;
+                let metres =
+                    (east * east + north * north).sqrt() * (mercator::EARTH_RADIUS_M.to_radians());
                 spans.push(metres);
             }
         }
@@ -274,7 +275,7 @@ fn every_tower_is_listed_once_also_across_the_antimeridian() {
     let places: BTreeSet<(u64, u64)> = world
         .towers_in(all)
         .iter()
-        .map(|tower| (tower.lon.to_bits(), tower.lat.to_bits()))
+        .map(|tower| (tower.at.lon.to_bits(), tower.at.lat.to_bits()))
         .collect();
     assert_eq!(ids.len(), places.len(), "no two towers stand on one spot");
     assert!(!ids.is_empty());

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     image::RgbTile,
-    tiles::{Bounds, TILE_SIZE_PX, TileCoord, mercator},
+    tiles::{Bounds, LonLat, PixelPosition, TILE_SIZE_PX, TileCoord, TilePosition, mercator},
 };
 
 /// How far a tower with its shadow reaches from its base, in metres: 66 m at a sun of 30°.
@@ -41,9 +41,8 @@ pub struct World {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tower {
     pub id: u64,
-    /// Base point, degrees.
-    pub lon: f64,
-    pub lat: f64,
+    /// Its base point.
+    pub at: LonLat,
     pub line: u64,
     pub height_m: f32,
     pub family: Family,
@@ -57,18 +56,17 @@ pub struct LinePiece {
     pub line: u64,
     /// Position of the piece along the line.
     pub index: u16,
-    /// Longitude and latitude of each tower, both ends included. Longitudes go on beyond ±180
-    /// where the piece crosses the antimeridian.
-    pub points: Vec<(f64, f64)>,
+    /// The place of each tower, both ends included. Longitudes go on beyond ±180 where the piece
+    /// crosses the antimeridian.
+    pub points: Vec<LonLat>,
     pub voltage_kv: u32,
 }
 
 /// What a tile shows of towers.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Label {
-    /// Holds the base point of at least one tower: their positions in pixels from the tile's
-    /// north-western corner, each in [0, 256).
-    Positive(Vec<(f32, f32)>),
+    /// Holds the base point of at least one tower: where in the tile each stands.
+    Positive(Vec<PixelPosition>),
     /// Holds no base, but shows some of a tower's steel. Such tiles are neither right nor wrong
     /// and are left out of training and scoring. A shadow or a conductor alone is not enough.
     Partial,
@@ -328,8 +326,11 @@ impl World {
         self.stands_in(&near, |stand| {
             if own.contains(stand.at) {
                 let spot = view.spot(stand.at);
-                let px = |v: f32| (v - MARGIN_PX as f32).clamp(0.0, 255.99);
-                bases.push((px(spot[0]), px(spot[1])));
+                let px = |v: f32| f64::from((v - MARGIN_PX as f32).clamp(0.0, 255.99));
+                bases.push(PixelPosition {
+                    x_px: px(spot[0]),
+                    y_px: px(spot[1]),
+                });
             } else if !partial && tile.z >= OBJECTS_ZOOM_MIN {
                 partial = shows_in(&view, &land, stand);
             }
@@ -371,12 +372,11 @@ impl World {
     }
 
     fn tower(&self, stand: &Stand) -> Tower {
-        let (lon, lat) = lon_lat(stand.at);
-        let style = self.style_at(mercator::tile_at(lon, lat, PLANE_ZOOM));
+        let place = lon_lat(stand.at);
+        let style = self.style_at(mercator::tile_at(place, PLANE_ZOOM));
         Tower {
             id: stand.id,
-            lon,
-            lat,
+            at: place,
             line: stand.line,
             height_m: stand.height_m,
             family: family_of(style, stand.line),
@@ -426,7 +426,7 @@ fn tile_box(view: &View) -> PlaneBox {
 /// The boxes on the plane of bounds in degrees: two where they cross the antimeridian.
 fn boxes_of(bounds: Bounds) -> Vec<PlaneBox> {
     let px = |lon, lat| {
-        let (x, y) = mercator::lon_lat_to_tile(lon, lat, PLANE_ZOOM);
+        let TilePosition { x, y } = mercator::lon_lat_to_tile(LonLat { lon, lat }, PLANE_ZOOM);
         [x * f64::from(TILE_SIZE_PX), y * f64::from(TILE_SIZE_PX)]
     };
     let between = |west, east| PlaneBox::around(px(west, bounds.north), px(east, bounds.south));
@@ -437,13 +437,17 @@ fn boxes_of(bounds: Bounds) -> Vec<PlaneBox> {
     }
 }
 
-fn lon_lat(at: Place) -> (f64, f64) {
+fn lon_lat(at: Place) -> LonLat {
     continuous_lon_lat([at[0].rem_euclid(WORLD_PX), at[1]])
 }
 
-fn continuous_lon_lat(at: Place) -> (f64, f64) {
+fn continuous_lon_lat(at: Place) -> LonLat {
     let side = f64::from(TILE_SIZE_PX);
-    mercator::tile_to_lon_lat(at[0] / side, at[1] / side, PLANE_ZOOM)
+    let position = TilePosition {
+        x: at[0] / side,
+        y: at[1] / side,
+    };
+    mercator::tile_to_lon_lat(position, PLANE_ZOOM)
 }
 
 /// Whether a straight piece crosses a box (Liang and Barsky, 1984).

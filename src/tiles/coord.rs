@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bounds, TilesError, mercator};
+use super::{Bounds, LonLat, PixelPosition, TilePosition, TilesError, mercator};
 
 /// The deepest zoom; at 24 a tile is about two metres wide.
 pub const ZOOM_MAX: u8 = 24;
@@ -46,34 +46,61 @@ impl TileCoord {
     /// to the neighbours.
     #[must_use]
     pub fn bounds(self) -> Bounds {
-        let (west, north) = mercator::tile_to_lon_lat(f64::from(self.x), f64::from(self.y), self.z);
-        let (east, south) =
-            mercator::tile_to_lon_lat(f64::from(self.x) + 1.0, f64::from(self.y) + 1.0, self.z);
+        let TilePosition { x, y } = self.corner();
+        let north_west = mercator::tile_to_lon_lat(TilePosition { x, y }, self.z);
+        let south_east = mercator::tile_to_lon_lat(
+            TilePosition {
+                x: x + 1.0,
+                y: y + 1.0,
+            },
+            self.z,
+        );
         Bounds {
-            west,
-            south,
-            east,
-            north,
+            west: north_west.lon,
+            south: south_east.lat,
+            east: south_east.lon,
+            north: north_west.lat,
         }
     }
 
-    /// Longitude and latitude of a point inside the tile, given in pixels of 1/256 of the tile
-    /// from its north-western corner.
+    /// The north-western corner.
     #[must_use]
-    pub fn lon_lat_at_px(self, x_px: f64, y_px: f64) -> (f64, f64) {
+    pub fn corner(self) -> TilePosition {
+        TilePosition {
+            x: f64::from(self.x),
+            y: f64::from(self.y),
+        }
+    }
+
+    /// The place of a position in the tile, or of one beyond its edges.
+    #[must_use]
+    pub fn lon_lat_at(self, pixel: PixelPosition) -> LonLat {
         let side = f64::from(super::TILE_SIZE_PX);
+        let corner = self.corner();
         mercator::tile_to_lon_lat(
-            f64::from(self.x) + x_px / side,
-            f64::from(self.y) + y_px / side,
+            TilePosition {
+                x: corner.x + pixel.x_px / side,
+                y: corner.y + pixel.y_px / side,
+            },
             self.z,
         )
     }
 
-    /// Longitude and latitude of the tile's centre.
+    /// Where in the tile a position on the grid of its zoom lies.
     #[must_use]
-    pub fn centre(self) -> (f64, f64) {
-        let half = f64::from(super::TILE_SIZE_PX) / 2.0;
-        self.lon_lat_at_px(half, half)
+    pub fn pixel(self, position: TilePosition) -> PixelPosition {
+        let side = f64::from(super::TILE_SIZE_PX);
+        let corner = self.corner();
+        PixelPosition {
+            x_px: (position.x - corner.x) * side,
+            y_px: (position.y - corner.y) * side,
+        }
+    }
+
+    /// The place of the tile's centre.
+    #[must_use]
+    pub fn centre(self) -> LonLat {
+        self.lon_lat_at(PixelPosition::CENTRE)
     }
 
     /// Bing's quadkey: one base-4 digit a zoom level, the row's bit being the high one
@@ -145,8 +172,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_centre_of_a_tile_lies_in_the_tile(tile in any_tile()) {
-            let (lon, lat) = tile.centre();
-            prop_assert_eq!(mercator::tile_at(lon, lat, tile.z), tile);
+            prop_assert_eq!(mercator::tile_at(tile.centre(), tile.z), tile);
         }
 
         #[test]

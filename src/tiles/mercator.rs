@@ -1,11 +1,11 @@
-//! Web Mercator (EPSG:3857), in units of tiles.
+//! Web Mercator (EPSG:3857): between places and positions on the grid of a zoom.
 //!
-//! Formulas: <https://wiki.openstreetmap.org/wiki/Slippy_map_tilenames>. "Tile units" at zoom `z`
-//! run from 0 to `2^z`, x eastward from the antimeridian, y southward from [`LAT_MAX`].
+//! Formulas: <https://wiki.openstreetmap.org/wiki/Slippy_map_tilenames>. Positions at zoom
+//! `z` run from 0 to `2^z`, x eastward from the antimeridian, y southward from [`LAT_MAX`].
 
 use std::f64::consts::PI;
 
-use super::TileCoord;
+use super::{LonLat, TileCoord, TilePosition};
 
 /// Latitude at which Web Mercator's square ends, in degrees.
 pub const LAT_MAX: f64 = 85.051_128_779_806_59;
@@ -22,29 +22,32 @@ pub const fn tiles_per_side(zoom: u8) -> u32 {
     1 << zoom
 }
 
-/// Position in tile units of a longitude and latitude. Latitudes beyond [`LAT_MAX`] are clamped.
+/// Where a place lies on the grid of a zoom. Latitudes beyond [`LAT_MAX`] are clamped.
 #[must_use]
-pub fn lon_lat_to_tile(lon: f64, lat: f64, zoom: u8) -> (f64, f64) {
+pub fn lon_lat_to_tile(place: LonLat, zoom: u8) -> TilePosition {
     let side = f64::from(tiles_per_side(zoom));
-    let x = (lon + 180.0) / 360.0 * side;
-    let lat = lat.clamp(-LAT_MAX, LAT_MAX).to_radians();
+    let x = (place.lon + 180.0) / 360.0 * side;
+    let lat = place.lat.clamp(-LAT_MAX, LAT_MAX).to_radians();
     let y = (1.0 - lat.tan().asinh() / PI) / 2.0 * side;
-    (x, y)
+    TilePosition { x, y }
 }
 
-/// Longitude and latitude of a position in tile units.
+/// The place of a position on the grid of a zoom.
 #[must_use]
-pub fn tile_to_lon_lat(x: f64, y: f64, zoom: u8) -> (f64, f64) {
+pub fn tile_to_lon_lat(position: TilePosition, zoom: u8) -> LonLat {
     let side = f64::from(tiles_per_side(zoom));
-    let lon = x / side * 360.0 - 180.0;
-    let lat = (PI * (1.0 - 2.0 * y / side)).sinh().atan().to_degrees();
-    (lon, lat)
+    let lon = position.x / side * 360.0 - 180.0;
+    let lat = (PI * (1.0 - 2.0 * position.y / side))
+        .sinh()
+        .atan()
+        .to_degrees();
+    LonLat { lon, lat }
 }
 
-/// The tile that holds a point; points on the far edges of the world fall into the last tile.
+/// The tile that holds a place; places on the far edges of the world fall into the last tile.
 #[must_use]
-pub fn tile_at(lon: f64, lat: f64, zoom: u8) -> TileCoord {
-    let (x, y) = lon_lat_to_tile(lon, lat, zoom);
+pub fn tile_at(place: LonLat, zoom: u8) -> TileCoord {
+    let TilePosition { x, y } = lon_lat_to_tile(place, zoom);
     let last = tiles_per_side(zoom) - 1;
     let index = |v: f64| (v.floor().max(0.0) as u32).min(last);
     TileCoord {
@@ -73,8 +76,9 @@ mod tests {
     #[test]
     fn known_places_fall_into_known_tiles() {
         // Independent values from mercantile 1.2.1: mercantile.tile(lon, lat, zoom).
-        assert_eq!(tile_at(12.4578, 43.9424, 18).to_string(), "18/140143/95379");
-        assert_eq!(tile_at(-180.0, 85.06, 18).to_string(), "18/0/0");
-        assert_eq!(tile_at(180.0, -90.0, 18).to_string(), "18/262143/262143");
+        let tile = |lon, lat| tile_at(LonLat { lon, lat }, 18).to_string();
+        assert_eq!(tile(12.4578, 43.9424), "18/140143/95379");
+        assert_eq!(tile(-180.0, 85.06), "18/0/0");
+        assert_eq!(tile(180.0, -90.0), "18/262143/262143");
     }
 }

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 use half::f16;
 use hvmap::{
     ledger::{AreaRecord, ImageryRecord, Ledger, Manifest, ModelRecord},
-    tiles::{AttributionGrid, BlockCoord, BlockOutcome, Candidate, TileOutcome, VisitReason},
+    tiles::{
+        AttributionGrid, BlockCoord, BlockOutcome, Candidate, LonLat, TileOutcome, VisitReason,
+    },
 };
 use serde_json::{Value, json};
 
@@ -287,12 +289,15 @@ fn a_run_is_measured_against_known_towers() {
     let places = [0, 12, 5]
         .map(|index| BLOCK.tile(index).centre())
         .into_iter()
-        .chain([(12.0, 42.0)]);
+        .chain([LonLat {
+            lon: 12.0,
+            lat: 42.0,
+        }]);
     let features: Vec<Value> = places
-        .map(|(lon, lat)| {
+        .map(|place| {
             json!({
                 "type": "Feature", "properties": { "power": "tower" },
-                "geometry": { "type": "Point", "coordinates": [lon, lat] },
+                "geometry": { "type": "Point", "coordinates": place },
             })
         })
         .collect();
@@ -327,7 +332,7 @@ fn a_run_is_measured_against_known_towers() {
 /// Towers and a line of OpenStreetMap's over the run's first candidates.
 fn power(folder: &Folder) -> String {
     let [first, second] = [0, 12].map(|index| BLOCK.tile(index).centre());
-    let (lon, lat) = BLOCK.tile(24).centre();
+    let LonLat { lon, lat } = BLOCK.tile(24).centre();
     let line = json!([[lon, lat - 0.002], [lon, lat + 0.002]]);
     let feature = |power: &str, kind: &str, coordinates: Value| {
         json!({
@@ -336,8 +341,8 @@ fn power(folder: &Folder) -> String {
         })
     };
     let features = [
-        feature("tower", "Point", json!([first.0, first.1])),
-        feature("tower", "Point", json!([second.0, second.1])),
+        feature("tower", "Point", json!(first)),
+        feature("tower", "Point", json!(second)),
         feature("line", "LineString", line),
     ];
     let path = folder.path("power.geojson");

@@ -68,7 +68,7 @@ fn drawn(source: &SyntheticSource, tile: TileCoord) -> Fetched {
 
 /// Ten by ten tiles in San Marino.
 fn cover() -> Cover {
-    let corner = mercator::tile_at(12.45, 43.95, 18);
+    let corner = mercator::tile_at((12.45, 43.95).into(), 18);
     let tiles = (0..100).map(|n| TileCoord {
         z: corner.z,
         x: corner.x + n % 10,

@@ -156,13 +156,13 @@ fn to_json(probe: &Probe, source: &SourceDescription, args: &Args) -> String {
         .tiles
         .iter()
         .map(|tile| {
-            let (lon, lat) = tile.tile.centre();
+            let centre = tile.tile.centre();
             let mut object = json!({
                 "z": tile.tile.z,
                 "x": tile.tile.x,
                 "y": tile.tile.y,
-                "lon": lon,
-                "lat": lat,
+                "lon": centre.lon,
+                "lat": centre.lat,
                 "metres_per_px": tile.metres_per_px(),
                 "captured": tile.captured,
                 "body_hash": tile.body_hash.as_ref().map(ToString::to_string),

@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use crate::{
     osm::PowerFeatures,
-    tiles::{BlockCoord, Cover, TILE_SIZE_PX, TileCoord, mercator},
+    tiles::{
+        BlockCoord, Cover, LonLat, PixelPosition, TILE_SIZE_PX, TileCoord, TilePosition, mercator,
+    },
 };
 
 /// A support nearer than this to a tile may show in it: such a tile is no negative.
@@ -52,8 +54,8 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chosen {
     pub kind: Kind,
-    /// Column and row in pixels of each mapped tower in the tile.
-    pub bases_px: Vec<(f64, f64)>,
+    /// Where in the tile each mapped tower stands.
+    pub bases: Vec<PixelPosition>,
     /// On the validation's side of the split by blocks.
     pub validation: bool,
 }
@@ -103,31 +105,32 @@ impl Counts {
 pub fn choose(
     cover: &Cover,
     features: &PowerFeatures,
-    rejected: &[(f64, f64)],
+    rejected: &[LonLat],
     choice: &Choice,
 ) -> BTreeMap<TileCoord, Chosen> {
     let zoom = cover.zoom();
     let mut chance = Chance::new(choice.seed);
-    let mut towers: HashMap<TileCoord, Vec<(f64, f64)>> = HashMap::new();
-    for (lon, lat) in features.towers() {
-        let (tile, px) = place(lon, lat, zoom);
-        towers.entry(tile).or_default().push(px);
+    let mut towers: HashMap<TileCoord, Vec<PixelPosition>> = HashMap::new();
+    for tower in features.towers() {
+        let tile = mercator::tile_at(tower, zoom);
+        let base = tile.pixel(mercator::lon_lat_to_tile(tower, zoom));
+        towers.entry(tile).or_default().push(base);
     }
     let taken = unclear(features, zoom);
 
     let mut chosen = BTreeMap::new();
-    let mut add = |tile: TileCoord, kind: Kind, bases_px: Vec<(f64, f64)>| {
+    let mut add = |tile: TileCoord, kind: Kind, bases: Vec<PixelPosition>| {
         let validation = is_drawn(BlockCoord::of(tile), choice);
         chosen.entry(tile).or_insert(Chosen {
             kind,
-            bases_px,
+            bases,
             validation,
         });
         chosen.len()
     };
-    let inside = |&(x, y): &(f64, f64)| {
+    let inside = |base: &PixelPosition| {
         let far = f64::from(TILE_SIZE_PX) - choice.edge_px;
-        (choice.edge_px..=far).contains(&x) && (choice.edge_px..=far).contains(&y)
+        (choice.edge_px..=far).contains(&base.x_px) && (choice.edge_px..=far).contains(&base.y_px)
     };
     let mut positives: Vec<_> = towers
         .into_iter()
@@ -140,8 +143,8 @@ pub fn choose(
         count = add(tile, Kind::Tower, bases);
     }
     let is_clear = |tile: TileCoord| cover.contains(tile) && !taken.contains(&tile);
-    for &(lon, lat) in rejected {
-        let (tile, _) = place(lon, lat, zoom);
+    for &place in rejected {
+        let tile = mercator::tile_at(place, zoom);
         if is_clear(tile) {
             count = add(tile, Kind::Rejected, Vec::new());
         }
@@ -160,13 +163,13 @@ pub fn choose(
         }
         let path = &lines[chance.below(lines.len() as u64) as usize].path;
         let at = chance.below(path.len() as u64 - 1) as usize;
-        let ((west, south), (east, north)) = (path[at], path[at + 1]);
+        let (from, to) = (path[at], path[at + 1]);
         let along = chance.unit();
-        let (middle, _) = place(
-            west + along * (east - west),
-            south + along * (north - south),
-            zoom,
-        );
+        let place = LonLat {
+            lon: from.lon + along * (to.lon - from.lon),
+            lat: from.lat + along * (to.lat - from.lat),
+        };
+        let middle = mercator::tile_at(place, zoom);
         let step = |from: u32, by: u64| {
             u32::try_from(u64::from(from) + by)
                 .ok()?
@@ -199,7 +202,7 @@ fn unclear(features: &PowerFeatures, zoom: u8) -> HashSet<TileCoord> {
     let side = f64::from(TILE_SIZE_PX);
     let mut tiles = HashSet::new();
     for support in &features.supports {
-        let (x, y) = mercator::lon_lat_to_tile(support.lon, support.lat, zoom);
+        let TilePosition { x, y } = mercator::lon_lat_to_tile(support.at, zoom);
         for dx in [-CLEAR_PX, 0.0, CLEAR_PX] {
             for dy in [-CLEAR_PX, 0.0, CLEAR_PX] {
                 tiles.insert(TileCoord {
@@ -211,18 +214,6 @@ fn unclear(features: &PowerFeatures, zoom: u8) -> HashSet<TileCoord> {
         }
     }
     tiles
-}
-
-/// The tile of a place, and its column and row in it in pixels.
-fn place(lon: f64, lat: f64, zoom: u8) -> (TileCoord, (f64, f64)) {
-    let (x, y) = mercator::lon_lat_to_tile(lon, lat, zoom);
-    let tile = mercator::tile_at(lon, lat, zoom);
-    let side = f64::from(TILE_SIZE_PX);
-    let px = (
-        (x - f64::from(tile.x)) * side,
-        (y - f64::from(tile.y)) * side,
-    );
-    (tile, px)
 }
 
 /// Whether a block is for validation: by its place and the seed, so that neighbours go together and

@@ -31,7 +31,7 @@ use crate::{
     image::{Format, RgbTile, decode, encode_png, is_blank},
     imagery::{Fetched, ImagerySource},
     osm::{self, Lifecycle, PowerFeatures, Support, SupportKind, read_power},
-    tiles::{BlockCoord, TileCoord, TileMask, UNIT_TILES_MAX, VisitReason, WorkUnit},
+    tiles::{BlockCoord, LonLat, TileCoord, TileMask, UNIT_TILES_MAX, VisitReason, WorkUnit},
 };
 
 /// Make a training set from towers that are mapped already
@@ -205,21 +205,20 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
 fn take_review(
     path: &Path,
     features: &mut PowerFeatures,
-    rejected: &mut Vec<(f64, f64)>,
+    rejected: &mut Vec<LonLat>,
 ) -> Result<(), CliError> {
     let labels = reviewed::read(path)?;
     let mut placed = 0;
-    for (label, (lon, lat)) in labels.places() {
+    for (label, at) in labels.places() {
         placed += 1;
         match label {
             Label::Accepted => features.supports.push(Support {
                 kind: SupportKind::Tower,
                 lifecycle: Lifecycle::InUse,
-                lon,
-                lat,
+                at,
                 osm_id: None,
             }),
-            Label::Rejected => rejected.push((lon, lat)),
+            Label::Rejected => rejected.push(at),
         }
     }
     if placed == 0 {
@@ -344,13 +343,13 @@ fn write_csv(
     for (tile, file) in written {
         let label = &chosen[tile];
         let bases: Vec<String> = label
-            .bases_px
+            .bases
             .iter()
-            .map(|(x, y)| format!("{x:.1} {y:.1}"))
+            .map(|base| format!("{:.1} {:.1}", base.x_px, base.y_px))
             .collect();
-        let (px, py) = label.bases_px.first().map_or_else(
+        let (px, py) = label.bases.first().map_or_else(
             || (String::new(), String::new()),
-            |(x, y)| (format!("{x:.1}"), format!("{y:.1}")),
+            |base| (format!("{:.1}", base.x_px), format!("{:.1}", base.y_px)),
         );
         writeln!(
             csv,

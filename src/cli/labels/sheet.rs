@@ -23,8 +23,8 @@ pub fn write<'a>(
                 cells,
                 "<figure data-file=\"{file}\"><div><img loading=lazy src=\"{file}\" alt=\"\">"
             );
-            for (x, y) in &chosen.bases_px {
-                let (left, top) = (x / 2.56, y / 2.56);
+            for base in &chosen.bases {
+                let (left, top) = (base.x_px / 2.56, base.y_px / 2.56);
                 let _ = write!(cells, "<i style=\"left:{left:.1}%;top:{top:.1}%\"></i>");
             }
             let name = file.rsplit('/').next().unwrap_or(file);

@@ -178,11 +178,11 @@ fn write_one(
     let (px, py) = bases
         .first()
         .map_or((String::new(), String::new()), |base| {
-            (format!("{:.2}", base.0), format!("{:.2}", base.1))
+            (format!("{:.2}", base.x_px), format!("{:.2}", base.y_px))
         });
     let all: Vec<String> = bases
         .iter()
-        .map(|b| format!("{:.2} {:.2}", b.0, b.1))
+        .map(|base| format!("{:.2} {:.2}", base.x_px, base.y_px))
         .collect();
     Ok(format!(
         "{file},{class},{kind},{},{z},{x},{y},{px},{py},{},{}",
@@ -208,7 +208,7 @@ fn choose(world: &World, args: &Args) -> Vec<Sample> {
         let towers = towers_near(&mut chance);
         for _ in 0..2 {
             let tower = &towers[chance.below(towers.len())];
-            let tile = mercator::tile_at(tower.lon, tower.lat, args.zoom);
+            let tile = mercator::tile_at(tower.at, args.zoom);
             let label = world.label(tile);
             if samples.len() < args.positives
                 && matches!(label, Label::Positive(_))
@@ -233,7 +233,7 @@ fn choose(world: &World, args: &Args) -> Vec<Sample> {
         let tile = if hard % 2 == 0 {
             let towers = towers_near(&mut chance);
             let tower = &towers[chance.below(towers.len())];
-            let middle = mercator::tile_at(tower.lon, tower.lat, args.zoom);
+            let middle = mercator::tile_at(tower.at, args.zoom);
             let step = |v: u32, by: usize| (v + by as u32).saturating_sub(2);
             let (dx, dy) = (chance.below(5), chance.below(5));
             TileCoord {

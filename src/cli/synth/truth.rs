@@ -14,7 +14,7 @@ use super::place::{Place, refuse_existing};
 use crate::{
     cli::{CliError, stdout, terminal},
     synthetic::{ATTRIBUTION, LinePiece, Tower, World},
-    tiles::{BlockCoord, Bounds, Cover, TileCoord, TileMask, mercator},
+    tiles::{BlockCoord, Bounds, Cover, LonLat, TileCoord, TileMask, mercator},
 };
 
 /// Write the towers and lines of an area of the synthetic world as GeoJSON
@@ -76,7 +76,7 @@ fn write(world: &World, cover: &Cover, out: &mut impl Write) -> io::Result<usize
             continue;
         };
         for tower in world.towers_in(bounds) {
-            let tile = mercator::tile_at(tower.lon, tower.lat, cover.zoom());
+            let tile = mercator::tile_at(tower.at, cover.zoom());
             if cover.contains(tile) {
                 write!(out, "{separator}{}", tower_feature(&tower, tile))?;
                 separator = ",\n";
@@ -107,15 +107,16 @@ fn bounds_of(block: BlockCoord, wanted: &TileMask) -> Option<Bounds> {
         })
 }
 
-fn six(degrees: f64) -> f64 {
-    (degrees * 1e6).round() / 1e6
+/// A place to 6 decimals, as GeoJSON has it.
+fn six(place: LonLat) -> [f64; 2] {
+    [place.lon, place.lat].map(|degrees| (degrees * 1e6).round() / 1e6)
 }
 
 fn tower_feature(tower: &Tower, tile: TileCoord) -> Value {
     let (design, structure) = tower.family.osm_tags();
     json!({
         "type": "Feature",
-        "geometry": {"type": "Point", "coordinates": [six(tower.lon), six(tower.lat)]},
+        "geometry": {"type": "Point", "coordinates": six(tower.at)},
         "properties": {
             "power": "tower",
             "synthetic": true,
@@ -132,11 +133,7 @@ fn tower_feature(tower: &Tower, tile: TileCoord) -> Value {
 fn line_feature(piece: &LinePiece) -> Value {
     let parts: Vec<Vec<[f64; 2]>> = split_at_antimeridian(&piece.points)
         .iter()
-        .map(|part| {
-            part.iter()
-                .map(|&(lon, lat)| [six(lon), six(lat)])
-                .collect()
-        })
+        .map(|part| part.iter().copied().map(six).collect())
         .collect();
     let geometry = match parts.as_slice() {
         [whole] => json!({"type": "LineString", "coordinates": whole}),
@@ -157,19 +154,25 @@ fn line_feature(piece: &LinePiece) -> Value {
 
 /// A line of continuous longitudes as parts within ±180, cut at the antimeridian as RFC 7946
 /// (section 3.1.9) asks.
-fn split_at_antimeridian(points: &[(f64, f64)]) -> Vec<Vec<(f64, f64)>> {
+fn split_at_antimeridian(points: &[LonLat]) -> Vec<Vec<LonLat>> {
     let world = |lon: f64| ((lon + 180.0) / 360.0).floor();
-    let home = |(lon, lat): (f64, f64), world: f64| (lon - 360.0 * world, lat);
-    let mut parts: Vec<Vec<(f64, f64)>> = Vec::new();
-    let mut last: Option<(f64, f64)> = None;
+    let home = |place: LonLat, world: f64| LonLat {
+        lon: place.lon - 360.0 * world,
+        lat: place.lat,
+    };
+    let mut parts: Vec<Vec<LonLat>> = Vec::new();
+    let mut last: Option<LonLat> = None;
     for &point in points {
-        let here = world(point.0);
+        let here = world(point.lon);
         match last {
-            Some(before) if world(before.0) != here => {
-                let there = world(before.0);
+            Some(before) if world(before.lon) != here => {
+                let there = world(before.lon);
                 let edge = 360.0 * here.max(there) - 180.0;
-                let share = (edge - before.0) / (point.0 - before.0);
-                let crossing = (edge, before.1 + (point.1 - before.1) * share);
+                let share = (edge - before.lon) / (point.lon - before.lon);
+                let crossing = LonLat {
+                    lon: edge,
+                    lat: before.lat + (point.lat - before.lat) * share,
+                };
                 if let Some(part) = parts.last_mut() {
                     part.push(home(crossing, there));
                 }
@@ -193,7 +196,14 @@ mod tests {
 
     #[test]
     fn a_line_across_the_antimeridian_is_cut_there() {
-        let parts = split_at_antimeridian(&[(179.0, 0.0), (179.5, 1.0), (180.5, 2.0)]);
+        let split = |places: &[(f64, f64)]| {
+            let places: Vec<_> = places.iter().copied().map(LonLat::from).collect();
+            let parts = split_at_antimeridian(&places).into_iter();
+            parts
+                .map(|part| part.into_iter().map(Into::into).collect())
+                .collect::<Vec<Vec<(f64, f64)>>>()
+        };
+        let parts = split(&[(179.0, 0.0), (179.5, 1.0), (180.5, 2.0)]);
         assert_eq!(
             parts,
             [
@@ -201,7 +211,7 @@ mod tests {
                 vec![(-180.0, 1.5), (-179.5, 2.0)],
             ]
         );
-        let parts = split_at_antimeridian(&[(-179.5, 0.0), (-180.5, 2.0)]);
+        let parts = split(&[(-179.5, 0.0), (-180.5, 2.0)]);
         assert_eq!(
             parts,
             [
@@ -210,6 +220,6 @@ mod tests {
             ]
         );
         let whole = [(1.0, 2.0), (3.0, 4.0)];
-        assert_eq!(split_at_antimeridian(&whole), [whole.to_vec()]);
+        assert_eq!(split(&whole), [whole.to_vec()]);
     }
 }

@@ -7,6 +7,7 @@ use super::{
     sphere::{Vector, dot, midpoint, minus, towards},
     weights,
 };
+use crate::tiles::LonLat;
 
 /// Nearer places are one tower, or a yard's.
 const SPAN_MIN_M: f64 = 25.0;
@@ -42,7 +43,7 @@ pub(super) struct Surroundings {
 }
 
 impl Surroundings {
-    pub(super) fn of(i: u32, places: &[(f64, f64)], at: &[Vector], tree: &Tree) -> Self {
+    pub(super) fn of(i: u32, places: &[LonLat], at: &[Vector], tree: &Tree) -> Self {
         let here = at[i as usize];
         let mut picks = Vec::new();
         let mut in_sector = [0usize; SECTORS];
@@ -58,8 +59,8 @@ impl Surroundings {
             seen += 1;
             close += u16::from(distance_m < YARD_M);
             if distance_m >= SPAN_MIN_M {
-                let (east, north) = towards(places[i as usize], minus(*near.geom(), here));
-                let turn = east.atan2(north) / TAU + 0.5;
+                let way = towards(places[i as usize], minus(*near.geom(), here));
+                let turn = way.east_m.atan2(way.north_m) / TAU + 0.5;
                 let sector = ((turn * SECTORS as f64) as usize).min(SECTORS - 1);
                 if in_sector[sector] < PER_SECTOR {
                     in_sector[sector] += 1;

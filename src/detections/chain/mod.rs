@@ -43,6 +43,7 @@ mod weights;
 use rstar::{RTree, primitives::GeomWithData};
 
 use super::sphere::{self, Vector, on_sphere};
+use crate::tiles::LonLat;
 
 /// A line's longest span: rivers and valleys.
 pub const SPAN_MAX_M: f64 = 2_000.0;
@@ -78,15 +79,15 @@ struct Edge {
 
 type Tree = RTree<GeomWithData<Vector, u32>>;
 
-/// Strings places (longitude, latitude) into lines. `in_yard` says which are known to stand
+/// Strings places into lines. `in_yard` says which are known to stand
 /// within a substation: nothing is chained between two of those.
 #[must_use]
-pub fn chain(places: &[(f64, f64)], in_yard: impl Fn(usize) -> bool) -> Chains {
+pub fn chain(places: &[LonLat], in_yard: impl Fn(usize) -> bool) -> Chains {
     chain_by_regions(places, REGION_PLACES_MAX, &in_yard)
 }
 
 fn chain_by_regions(
-    places: &[(f64, f64)],
+    places: &[LonLat],
     region_places_max: usize,
     in_yard: &dyn Fn(usize) -> bool,
 ) -> Chains {

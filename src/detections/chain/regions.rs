@@ -8,6 +8,7 @@ use super::{
     graph::{Graph, ROUNDS, Saliency, Surroundings, skips},
     sphere::Vector,
 };
+use crate::tiles::LonLat;
 
 /// Metres from a place to the farthest that its edges' saliency depends on: the edge itself, and
 /// [`ROUNDS`] spans behind it.
@@ -31,7 +32,7 @@ pub(super) struct Found {
 /// Weighs the edges of all places, in regions of so many places at the most. `in_yard` says which
 /// places are known to stand within a substation.
 pub(super) fn weigh(
-    places: &[(f64, f64)],
+    places: &[LonLat],
     at: &[Vector],
     tree: &Tree,
     region_places_max: usize,
@@ -107,7 +108,7 @@ struct Region<'a> {
 }
 
 impl<'a> Region<'a> {
-    fn of(core: &'a [u32], places: &[(f64, f64)], at: &[Vector], tree: &Tree) -> Self {
+    fn of(core: &'a [u32], places: &[LonLat], at: &[Vector], tree: &Tree) -> Self {
         let bounds = Bounds::of(core, at);
         let around = rstar::AABB::from_corners(
             bounds.low.map(|axis| axis - HALO_M),

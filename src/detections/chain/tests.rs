@@ -3,13 +3,13 @@
 use super::*;
 
 /// A place so many metres east and north of the antimeridian at 30° north.
-fn place(east: f64, north: f64) -> (f64, f64) {
+fn place(east: f64, north: f64) -> LonLat {
     let degree = 111_195.0;
     let lon = 180.0 + east / (degree * 30f64.to_radians().cos());
-    (
-        if lon > 180.0 { lon - 360.0 } else { lon },
-        30.0 + north / degree,
-    )
+    LonLat {
+        lon: if lon > 180.0 { lon - 360.0 } else { lon },
+        lat: 30.0 + north / degree,
+    }
 }
 
 fn chained(metres: &[(f64, f64)]) -> Chains {

@@ -1,7 +1,7 @@
 //! Probable lines, cut at the borders of tiles, and joined again as tiles grow.
 
 use super::mvt::EXTENT;
-use crate::tiles::{TileCoord, mercator};
+use crate::tiles::{LonLat, TileCoord, TilePosition, mercator};
 
 /// Units between a line's points above the leaves, at least: a pixel of a 512-pixel tile.
 const STEP_MIN: i32 = 8;
@@ -19,32 +19,29 @@ pub(super) struct Piece {
     pub(super) points: Vec<(u16, u16)>,
 }
 
-/// Hands over the pieces of a line (longitudes and latitudes, not across the antimeridian), each
-/// with the tile of a zoom that it lies in, in order along the line.
+/// Hands over the pieces of a line that does not cross the antimeridian, each with the tile of a zoom that it lies in, in order along the line.
 pub(super) fn cut<E>(
     line: u32,
     first_part: u32,
-    places: &[(f64, f64)],
+    places: &[LonLat],
     zoom: u8,
     visit: &mut dyn FnMut(TileCoord, Piece) -> Result<(), E>,
 ) -> Result<u32, E> {
-    let at: Vec<(f64, f64)> = places
+    let at: Vec<TilePosition> = places
         .iter()
-        .map(|&(lon, lat)| mercator::lon_lat_to_tile(lon, lat, zoom))
+        .map(|&place| mercator::lon_lat_to_tile(place, zoom))
         .collect();
     let last = mercator::tiles_per_side(zoom) - 1;
     let mut open: Option<(TileCoord, Piece)> = None;
     let mut part = first_part;
     for pair in at.windows(2) {
         let (from, to) = (pair[0], pair[1]);
-        let along = |share: f64| {
-            (
-                from.0 + share * (to.0 - from.0),
-                from.1 + share * (to.1 - from.1),
-            )
+        let along = |share: f64| TilePosition {
+            x: from.x + share * (to.x - from.x),
+            y: from.y + share * (to.y - from.y),
         };
         let mut shares = vec![0.0, 1.0];
-        for (start, end) in [(from.0, to.0), (from.1, to.1)] {
+        for (start, end) in [(from.x, to.x), (from.y, to.y)] {
             let (low, high) = (start.min(end), start.max(end));
             let borders = (low.floor() as i64 + 1)..(high.ceil() as i64);
             shares.extend(borders.map(|border| (border as f64 - start) / (end - start)));
@@ -55,15 +52,15 @@ pub(super) fn cut<E>(
             let number = |position: f64| (position.max(0.0) as u32).min(last);
             let tile = TileCoord {
                 z: zoom,
-                x: number(middle.0),
-                y: number(middle.1),
+                x: number(middle.x),
+                y: number(middle.y),
             };
             let unit = |position: f64, tile: u32| {
                 let units = ((position - f64::from(tile)) * f64::from(EXTENT)).round();
                 units.clamp(0.0, f64::from(EXTENT)) as u16
             };
             let [start, end] = [piece[0], piece[1]].map(|share| {
-                let (x, y) = along(share);
+                let TilePosition { x, y } = along(share);
                 (unit(x, tile.x), unit(y, tile.y))
             });
             match &mut open {
@@ -130,8 +127,9 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
+    use crate::tiles::PixelPosition;
 
-    fn pieces(places: &[(f64, f64)], zoom: u8) -> Vec<(TileCoord, Piece)> {
+    fn pieces(places: &[LonLat], zoom: u8) -> Vec<(TileCoord, Piece)> {
         let mut pieces = Vec::new();
         let mut keep = |tile, piece| {
             pieces.push((tile, piece));
@@ -150,7 +148,7 @@ mod tests {
             y: 5_970,
         };
         let places = [(128.0, 128.0), (192.0, 128.0), (384.0, 128.0)];
-        let places = places.map(|(x, y)| tile.lon_lat_at_px(x, y));
+        let places = places.map(|(x_px, y_px)| tile.lon_lat_at(PixelPosition { x_px, y_px }));
         let found = pieces(&places, 14);
         let east = TileCoord {
             x: tile.x + 1,
@@ -182,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_line_that_ends_at_the_antimeridian_stays_in_the_last_column() {
-        let found = pieces(&[(179.99, 10.0), (180.0, 10.01)], 14);
+        let found = pieces(&[(179.99, 10.0), (180.0, 10.01)].map(LonLat::from), 14);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].0.x, (1 << 14) - 1);
         assert_eq!(found[0].1.points.last().unwrap().0, 4_096);

@@ -32,7 +32,7 @@ use super::{
 use crate::{
     detections::{LikelyLine, Placeholders},
     mbtiles::{Key, Writer},
-    tiles::{BlockOutcome, Bounds, TileCoord, mercator},
+    tiles::{BlockOutcome, Bounds, LonLat, TileCoord, TilePosition, mercator},
 };
 
 /// Writes the file behind `staged`, and answers how many detections it holds.
@@ -257,7 +257,7 @@ fn metadata(
         east,
         north,
     } = view.bounds;
-    let (lon, lat, zoom) = view.centre;
+    let (LonLat { lon, lat }, zoom) = (view.centre, view.centre_zoom);
     vec![
         (Key::Name, layer_name(manifest, "towers")),
         (Key::Format, "pbf".to_owned()),
@@ -287,8 +287,8 @@ struct Extent {
 struct View {
     /// Never across the antimeridian, since the format cannot say so: the whole width then.
     bounds: Bounds,
-    /// Longitude, latitude and zoom.
-    centre: (f64, f64, u8),
+    centre: LonLat,
+    centre_zoom: u8,
 }
 
 impl Extent {
@@ -307,12 +307,12 @@ impl Extent {
             .map_or((0, side), |(first, last)| (first, last + 1));
         let (start, end) = (f64::from(start), f64::from(start) + f64::from(width));
         let (top, bottom) = (f64::from(top), f64::from(bottom));
-        let corner = |x: f64, y: f64| mercator::tile_to_lon_lat(x, y, self.zoom);
-        let (mut west, north) = corner(start, top);
-        let (mut east, south) = corner(end, bottom);
-        let (mut lon, lat) = corner(f64::midpoint(start, end), f64::midpoint(top, bottom));
-        if lon >= 180.0 {
-            lon -= 360.0;
+        let place = |x, y| mercator::tile_to_lon_lat(TilePosition { x, y }, self.zoom);
+        let (north_west, south_east) = (place(start, top), place(end, bottom));
+        let (mut west, mut east) = (north_west.lon, south_east.lon);
+        let mut centre = place(f64::midpoint(start, end), f64::midpoint(top, bottom));
+        if centre.lon >= 180.0 {
+            centre.lon -= 360.0;
         }
         if east > 180.0 {
             (west, east) = (-180.0, 180.0);
@@ -326,11 +326,12 @@ impl Extent {
         View {
             bounds: Bounds {
                 west,
-                south,
+                south: south_east.lat,
                 east,
-                north,
+                north: north_west.lat,
             },
-            centre: (lon, lat, zoom),
+            centre,
+            centre_zoom: zoom,
         }
     }
 
@@ -361,7 +362,7 @@ mod tests {
     use crate::{
         detections::testing::TestRun,
         export::{Format, IfExists},
-        tiles::TileOutcome,
+        tiles::{PixelPosition, TileOutcome},
     };
 
     struct Written {
@@ -413,7 +414,7 @@ mod tests {
     }
 
     /// Longitude and latitude of a layer's points.
-    fn points(tile: TileCoord, layer: &mvt::Layer) -> Vec<(f64, f64)> {
+    fn points(tile: TileCoord, layer: &mvt::Layer) -> Vec<LonLat> {
         let unzigzag = |word: u32| f64::from((word >> 1) as i32 ^ -((word & 1) as i32));
         let per_unit = 256.0 / f64::from(EXTENT);
         layer
@@ -422,7 +423,10 @@ mod tests {
             .map(|feature| {
                 assert_eq!(feature.geometry[0], 9);
                 let [x, y] = [feature.geometry[1], feature.geometry[2]].map(unzigzag);
-                tile.lon_lat_at_px(x * per_unit, y * per_unit)
+                tile.lon_lat_at(PixelPosition {
+                    x_px: x * per_unit,
+                    y_px: y * per_unit,
+                })
             })
             .collect()
     }
@@ -603,9 +607,9 @@ mod tests {
                 let unit = 360.0 / f64::from(EXTENT << zoom);
                 for (&tile, content) in written.tiles.iter().filter(|(tile, _)| tile.z == zoom) {
                     let towers = content.layers.iter().filter(|layer| layer.name == "towers");
-                    for (lon, lat) in towers.flat_map(|layer| points(tile, layer)) {
+                    for LonLat { lon, lat } in towers.flat_map(|layer| points(tile, layer)) {
                         let near = expected.iter().position(|place| {
-                            (place.0 - lon).abs() <= unit && (place.1 - lat).abs() <= unit
+                            (place.lon - lon).abs() <= unit && (place.lat - lat).abs() <= unit
                         });
                         prop_assert!(near.is_some(), "zoom {zoom}: nothing at {lon}, {lat}");
                         expected.swap_remove(near.unwrap());

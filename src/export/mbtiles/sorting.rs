@@ -19,7 +19,7 @@ use super::{
 use crate::{
     detections::Detection,
     export::{ExportError, ExportRequest, table::Row},
-    tiles::{TileCoord, mercator},
+    tiles::{TileCoord, TilePosition, mercator},
 };
 
 /// Memory for SQLite's pages, in KiB.
@@ -75,8 +75,8 @@ impl Sorting {
         request: &ExportRequest<'_>,
         tower: &Detection,
     ) -> Result<(), ExportError> {
-        let (x, y) = mercator::lon_lat_to_tile(tower.lon, tower.lat, self.leaf_zoom);
-        let leaf = mercator::tile_at(tower.lon, tower.lat, self.leaf_zoom);
+        let TilePosition { x, y } = mercator::lon_lat_to_tile(tower.at, self.leaf_zoom);
+        let leaf = mercator::tile_at(tower.at, self.leaf_zoom);
         let unit = |position: f64, tile: u32| {
             let inside = (position - f64::from(tile)) * f64::from(EXTENT);
             (inside as i64).clamp(0, i64::from(EXTENT) - 1)

@@ -92,7 +92,7 @@ mod tests {
             probe::{Fetched, fetch_one},
             synthetic::SyntheticSource,
         },
-        tiles::{TileCoord, mercator},
+        tiles::{LonLat, mercator},
     };
 
     const TILES: u32 = 60;
@@ -110,7 +110,7 @@ mod tests {
             .map(|n| {
                 let lon = -120.0 + f64::from(n * 37 % 240);
                 let lat = -45.0 + f64::from(n * 17 % 100);
-                let tile: TileCoord = mercator::tile_at(lon, lat, 18);
+                let tile = mercator::tile_at(LonLat { lon, lat }, 18);
                 match fetch_one(&source, tile).unwrap() {
                     Fetched::Payload(payload) => decoded(&payload),
                     Fetched::Pixels(pixels) => pixels,

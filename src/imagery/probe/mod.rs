@@ -97,7 +97,7 @@ impl ProbedTile {
     /// Ground size of a pixel at the tile's centre, in metres, if the image is not stretched.
     #[must_use]
     pub fn metres_per_px(&self) -> f64 {
-        mercator::metres_per_px(self.tile.centre().1, self.tile.z)
+        mercator::metres_per_px(self.tile.centre().lat, self.tile.z)
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::HashMap, f64::consts::TAU};
 use half::f16;
 
 use super::{field, mix, unit_interval};
-use crate::tiles::{AttributionGrid, Cover, TILE_SIZE_PX, TileCoord};
+use crate::tiles::{AttributionGrid, Cover, PixelPosition, TILE_SIZE_PX, TileCoord};
 
 /// Deviation of the logarithm of a clustered false-positive rate.
 const CLUSTERED_DEVIATION: f64 = 1.5;
@@ -39,9 +39,8 @@ pub struct DetectorErrors {
 /// in another order, answers the same.
 #[derive(Clone, Debug)]
 pub struct SimulatedDetector {
-    /// The tiles that hold a tower, each with where in it one stands: pixels from the western and the
-    /// northern edge, 0 to 256.
-    pub positives: HashMap<TileCoord, (f32, f32)>,
+    /// The tiles that hold a tower, each with where in it one stands.
+    pub positives: HashMap<TileCoord, PixelPosition>,
     errors: DetectorErrors,
     /// What the field is multiplied with to have the mean that was asked for.
     scale: f64,
@@ -53,7 +52,7 @@ impl SimulatedDetector {
     /// A detector for an area, with the tiles that hold a tower.
     #[must_use]
     pub fn new(
-        positives: HashMap<TileCoord, (f32, f32)>,
+        positives: HashMap<TileCoord, PixelPosition>,
         cover: &Cover,
         errors: DetectorErrors,
     ) -> Self {
@@ -96,11 +95,17 @@ impl SimulatedDetector {
         let side = f64::from(TILE_SIZE_PX);
         let draw = |number: u64| uniform(mix(self.errors.seed ^ (3 + number)), tile);
         let (x, y) = match self.positives.get(&tile) {
-            Some(&(x, y)) => {
+            Some(tower) => {
                 // Box and Muller's two normal numbers.
                 let far = deviation * (-2.0 * (1.0 - draw(0)).ln()).sqrt();
                 let (sin, cos) = (TAU * draw(1)).sin_cos();
-                (f64::from(x) + far * cos, f64::from(y) + far * sin)
+                // In single precision, as simulations have always had it: the same seed goes on
+                // giving the same answers to the last bit.
+                let single = |px: f64| f64::from(px as f32);
+                (
+                    single(tower.x_px) + far * cos,
+                    single(tower.y_px) + far * sin,
+                )
             }
             None => (side * draw(0), side * draw(1)),
         };
@@ -224,10 +229,10 @@ mod tests {
     #[test]
     fn a_detector_errs_as_often_as_it_was_told_and_always_on_the_same_tiles() {
         let cover = cover();
-        let positives: HashMap<TileCoord, (f32, f32)> = cover
+        let positives: HashMap<TileCoord, PixelPosition> = cover
             .iter()
             .take(10_000)
-            .map(|tile| (tile, (128.0, 128.0)))
+            .map(|tile| (tile, PixelPosition::CENTRE))
             .collect();
         let detector = SimulatedDetector::new(positives.clone(), &cover, errors());
         // Five standard deviations of the binomial distribution around the mean.
@@ -260,8 +265,11 @@ mod tests {
     fn a_detector_that_locates_puts_the_summit_of_its_grid_where_the_tower_is() {
         let cover = cover();
         // Far from the edges, at which places are cut off.
-        let places = |tile: TileCoord| ((50 + tile.x % 150) as f32, (50 + tile.y % 150) as f32);
-        let positives: HashMap<TileCoord, (f32, f32)> = cover
+        let places = |tile: TileCoord| PixelPosition {
+            x_px: f64::from(50 + tile.x % 150),
+            y_px: f64::from(50 + tile.y % 150),
+        };
+        let positives: HashMap<TileCoord, PixelPosition> = cover
             .iter()
             .take(2_000)
             .map(|tile| (tile, places(tile)))
@@ -279,9 +287,9 @@ mod tests {
         };
         let off = |detector: &SimulatedDetector, tile: TileCoord| {
             let grid = detector.attribution(tile).unwrap();
-            let peak = locate(tile, &grid, &map).unwrap()[0];
-            let (x, y) = places(tile);
-            (peak.x_px - f64::from(x)).hypot(peak.y_px - f64::from(y))
+            let peak = locate(tile, &grid, &map).unwrap()[0].pixel;
+            let tower = places(tile);
+            (peak.x_px - tower.x_px).hypot(peak.y_px - tower.y_px)
         };
         let exact = locating(Some(0.0));
         for tile in cover.iter().take(2_000) {
@@ -337,7 +345,10 @@ mod tests {
             ..errors()
         };
         let detector = SimulatedDetector::new(
-            cover.iter().map(|tile| (tile, (0.0, 0.0))).collect(),
+            cover
+                .iter()
+                .map(|tile| (tile, PixelPosition::default()))
+                .collect(),
             &cover,
             missing,
         );

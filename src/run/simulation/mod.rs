@@ -28,7 +28,7 @@ use crate::{
         DetectorErrors, Drive, Recording, Simulated, SimulatedDetector, binormal_recall, grid_px,
     },
     telemetry::Stage,
-    tiles::{Cover, TileCoord, UNIT_TILES_MAX, mercator},
+    tiles::{Cover, PixelPosition, TileCoord, UNIT_TILES_MAX, mercator},
 };
 
 /// Score from which the pretended detector's answer is a hit.
@@ -124,7 +124,7 @@ impl Simulation {
         observer: &mut dyn Observer,
     ) -> Result<Self, RunError> {
         let errors = errors(&settings, area.cover())?;
-        let towers: HashMap<TileCoord, (f32, f32)> =
+        let towers: HashMap<TileCoord, PixelPosition> =
             towers::read(&settings.towers, area.cover(), observer)?;
         let detector = SimulatedDetector::new(towers, area.cover(), errors);
         Ok(Self {
@@ -299,7 +299,7 @@ fn errors(settings: &SimulationSettings, cover: &Cover) -> Result<DetectorErrors
     check_range("false-positive rate", rate, "0 to 1", is_probability)?;
     check_range("missing share", settings.missing, "0 to 1", is_probability)?;
     let middle = cover.nth(cover.count() / 2);
-    let lat = middle.map_or(0.0, |tile| tile.centre().1);
+    let lat = middle.map_or(0.0, |tile| tile.centre().lat);
     let metres_per_px = mercator::metres_per_px(lat, cover.zoom());
     Ok(DetectorErrors {
         recall: settings.hits.recall(rate)?,

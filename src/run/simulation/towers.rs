@@ -5,25 +5,24 @@ use std::{collections::HashMap, path::Path};
 use crate::{
     evaluation::read_truth,
     run::{Notice, Observer, RunError},
-    tiles::{Cover, TILE_SIZE_PX, TileCoord, mercator},
+    tiles::{Cover, PixelPosition, TileCoord, mercator},
 };
 
-/// The tiles of the cover that hold a tower, and where in them the first one stands, in pixels;
+/// The tiles of the cover that hold a tower, and where in them the first one stands;
 /// towers outside are counted and told.
 pub(super) fn read(
     path: &Path,
     cover: &Cover,
     observer: &mut dyn Observer,
-) -> Result<HashMap<TileCoord, (f32, f32)>, RunError> {
+) -> Result<HashMap<TileCoord, PixelPosition>, RunError> {
     let towers = read_truth(path)?;
     let mut outside = 0;
     let mut tiles = HashMap::new();
-    for &(lon, lat) in &towers {
-        let tile = mercator::tile_at(lon, lat, cover.zoom());
+    for &tower in &towers {
+        let tile = mercator::tile_at(tower, cover.zoom());
         if cover.contains(tile) {
-            let (x, y) = mercator::lon_lat_to_tile(lon, lat, cover.zoom());
-            let px = |at: f64| (at.fract() * f64::from(TILE_SIZE_PX)) as f32;
-            tiles.entry(tile).or_insert((px(x), px(y)));
+            let position = mercator::lon_lat_to_tile(tower, cover.zoom());
+            tiles.entry(tile).or_insert(tile.pixel(position));
         } else {
             outside += 1;
         }

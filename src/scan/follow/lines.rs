@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::random::Random;
-use crate::tiles::mercator;
+use crate::tiles::{TilePosition, mercator};
 
 /// Chance that a line ends at a tower.
 const END: f32 = 0.015;
@@ -189,7 +189,11 @@ pub(super) struct LineModel {
 impl LineModel {
     /// For lines near a row of tiles.
     pub(super) fn at(row: u32, zoom: u8) -> Self {
-        let (_, lat) = mercator::tile_to_lon_lat(0.0, f64::from(row), zoom);
+        let north = TilePosition {
+            x: 0.0,
+            y: f64::from(row),
+        };
+        let lat = mercator::tile_to_lon_lat(north, zoom).lat;
         let side_m = mercator::metres_per_px(lat, zoom) * f64::from(crate::tiles::TILE_SIZE_PX);
         Self {
             tiles_per_m: (1.0 / side_m) as f32,

@@ -8,7 +8,7 @@
 use geo::{LineString, MultiPolygon};
 
 use super::{
-    super::{TilesError, mercator},
+    super::{TilePosition, TilesError, mercator},
     spans::{Rows, Span},
 };
 
@@ -158,7 +158,7 @@ fn push_ring(
         }
     };
     let mut points = ring.coords().map(|at| {
-        let (x, y) = mercator::lon_lat_to_tile(at.x, at.y, zoom);
+        let TilePosition { x, y } = mercator::lon_lat_to_tile((*at).into(), zoom);
         (snapped(x), snapped(y))
     });
     let Some(mut from) = points.next() else {

@@ -4,13 +4,13 @@ use geo::{Contains, MultiPolygon, Point, Polygon, Rect, coord, polygon};
 use proptest::prelude::*;
 
 use super::*;
-use crate::tiles::mercator;
+use crate::tiles::{TilePosition, mercator};
 
 /// A polygon given in tile units of a zoom.
 fn in_tiles(zoom: u8, ring: &[(f64, f64)]) -> Polygon<f64> {
     let coords = ring
         .iter()
-        .map(|&(x, y)| mercator::tile_to_lon_lat(x, y, zoom));
+        .map(|&(x, y)| mercator::tile_to_lon_lat(TilePosition { x, y }, zoom));
     Polygon::new(coords.collect(), vec![])
 }
 
@@ -31,7 +31,7 @@ fn the_whole_world_is_covered_at_every_low_zoom() {
 #[test]
 fn a_polygon_along_tile_borders_takes_only_the_tiles_inside() {
     // At zoom 2 the borders lie at longitudes −90, 0, 90 and on the equator, exactly.
-    let north = mercator::tile_to_lon_lat(0.0, 1.0, 2).1;
+    let north = mercator::tile_to_lon_lat(TilePosition { x: 0.0, y: 1.0 }, 2).lat;
     let square = Rect::new(coord! {x: -90.0, y: 0.0}, coord! {x: 0.0, y: north}).to_polygon();
     assert_eq!(cover_of(square, 2), [(1, 1)]);
 }
@@ -161,14 +161,14 @@ proptest! {
     ) {
         // Edges are straight in Mercator, so points are drawn there and not in degrees.
         let corners: Vec<_> = triangle.exterior().coords().take(3)
-            .map(|at| mercator::lon_lat_to_tile(at.x, at.y, zoom)).collect();
+            .map(|at| mercator::lon_lat_to_tile((*at).into(), zoom)).collect();
         let flat = Polygon::new(corners.iter().copied().collect(), vec![]);
         let cover = Cover::from_polygons(&MultiPolygon(vec![triangle]), zoom).unwrap();
         for (a, b) in shares {
             let (a, b) = if a + b > 1.0 { (1.0 - a, 1.0 - b) } else { (a, b) };
             let blend = |p: f64, q: f64, r: f64| p + a * (q - p) + b * (r - p);
-            let x = blend(corners[0].0, corners[1].0, corners[2].0);
-            let y = blend(corners[0].1, corners[1].1, corners[2].1);
+            let x = blend(corners[0].x, corners[1].x, corners[2].x);
+            let y = blend(corners[0].y, corners[1].y, corners[2].y);
             if flat.contains(&Point::new(x, y)) {
                 let tile = TileCoord { z: zoom, x: x as u32, y: y as u32 };
                 prop_assert!(cover.contains(tile), "{tile}");
@@ -180,7 +180,7 @@ proptest! {
     fn every_tile_of_a_cover_touches_the_area(triangle in any_triangle(), zoom in 0..=6u8) {
         use geo::Intersects;
         let flat = Polygon::new(
-            triangle.exterior().coords().map(|at| mercator::lon_lat_to_tile(at.x, at.y, zoom)).collect(),
+            triangle.exterior().coords().map(|at| mercator::lon_lat_to_tile((*at).into(), zoom)).collect(),
             vec![],
         );
         let cover = Cover::from_polygons(&MultiPolygon(vec![triangle]), zoom).unwrap();

@@ -8,7 +8,7 @@ use hvmap::{
         Fetched, ImageryError, ImagerySource, SourceOptions,
         raster::{RasterOptions, RasterSource},
     },
-    tiles::{BlockCoord, TileCoord, VisitReason, WorkUnit, mercator},
+    tiles::{BlockCoord, LonLat, TileCoord, VisitReason, WorkUnit, mercator},
 };
 
 pub(super) fn unit(tiles: &[TileCoord]) -> WorkUnit {
@@ -56,8 +56,8 @@ pub(super) fn open(path: &Path) -> RasterSource {
 }
 
 /// The tile of a place, and its neighbours as far as two tiles away.
-pub(super) fn around(lon: f64, lat: f64, zoom: u8) -> Vec<TileCoord> {
-    let centre = mercator::tile_at(lon, lat, zoom);
+pub(super) fn around(place: LonLat, zoom: u8) -> Vec<TileCoord> {
+    let centre = mercator::tile_at(place, zoom);
     let side = mercator::tiles_per_side(zoom);
     (0..25)
         .map(|n| TileCoord {

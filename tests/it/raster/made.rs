@@ -10,13 +10,15 @@ use gdal::{
     raster::{Buffer, GdalType, RasterCreationOptions},
     spatial_ref::{CoordTransform, SpatialRef},
 };
-use hvmap::tiles::TILE_SIZE_PX;
+use hvmap::tiles::{LonLat, TILE_SIZE_PX};
 use tempfile::TempDir;
 
 pub(super) const SIDE: usize = TILE_SIZE_PX as usize;
 /// In San Marino.
-pub(super) const LON: f64 = 12.45;
-pub(super) const LAT: f64 = 43.93;
+pub(super) const PLACE: LonLat = LonLat {
+    lon: 12.45,
+    lat: 43.93,
+};
 /// Its UTM zone, 33 north.
 pub(super) const UTM: u32 = 32633;
 /// A tile pixel of this zoom is 0.86 m wide there.
@@ -75,13 +77,13 @@ pub(super) fn byte(value: f64) -> u8 {
 }
 
 /// A place in the coordinates of a CRS, x before y.
-pub(super) fn place(lon: f64, lat: f64, epsg: u32) -> (f64, f64) {
+pub(super) fn projected(place: LonLat, epsg: u32) -> (f64, f64) {
     use gdal::spatial_ref::AxisMappingStrategy::TraditionalGisOrder;
     let mut from = SpatialRef::from_epsg(4326).unwrap();
     let mut to = SpatialRef::from_epsg(epsg).unwrap();
     from.set_axis_mapping_strategy(TraditionalGisOrder);
     to.set_axis_mapping_strategy(TraditionalGisOrder);
-    let (mut x, mut y) = ([lon], [lat]);
+    let (mut x, mut y) = ([place.lon], [place.lat]);
     CoordTransform::new(&from, &to)
         .unwrap()
         .transform_coords(&mut x, &mut y, &mut [0.0])
@@ -89,7 +91,8 @@ pub(super) fn place(lon: f64, lat: f64, epsg: u32) -> (f64, f64) {
     (x[0], y[0])
 }
 
-/// A geotransform with pixels of a size, turned clockwise, whose centre is at a place.
+/// A geotransform with pixels of a size, turned clockwise, whose centre lies at these coordinates of
+/// the CRS.
 pub(super) fn centred(
     at: (f64, f64),
     size: (usize, usize),
@@ -108,7 +111,7 @@ pub(super) fn centred(
 /// 700×650 pixels of 0.9 m in UTM: about three by three tiles of zoom 17.
 pub(super) fn utm_frame(turn: f64) -> ((usize, usize), [f64; 6]) {
     let size = (700, 650);
-    (size, centred(place(LON, LAT, UTM), size, (0.9, 0.9), turn))
+    (size, centred(projected(PLACE, UTM), size, (0.9, 0.9), turn))
 }
 
 pub(super) fn utm<'a>(bands: usize, value: &'a dyn Fn(usize, usize, usize) -> f64) -> Raster<'a> {

@@ -5,12 +5,12 @@ use std::{fs, ops::ControlFlow};
 use gdal::{Dataset, DriverManager, raster::RasterCreationOptions};
 use hvmap::{
     imagery::{Fetched, ImagerySource, raster::RasterOptions},
-    tiles::{BlockCoord, TileCoord, mercator},
+    tiles::{BlockCoord, LonLat, TileCoord, mercator},
 };
 
 use super::{
     fetching::{around, fetch, fetch_all, open, refusal, unit},
-    made::{LAT, LON, Raster, ZOOM, byte, temporary, utm, waves},
+    made::{PLACE, Raster, ZOOM, byte, temporary, utm, waves},
 };
 
 #[test]
@@ -18,8 +18,8 @@ fn a_tile_has_the_same_pixels_whatever_else_is_asked_for() {
     let (_folder, path) = temporary("utm.tif");
     utm(3, &waves).write(&path, byte, |_| {});
     let source = open(&path);
-    let centre = mercator::tile_at(LON, LAT, ZOOM);
-    let tiles: Vec<_> = around(LON, LAT, ZOOM)
+    let centre = mercator::tile_at(PLACE, ZOOM);
+    let tiles: Vec<_> = around(PLACE, ZOOM)
         .into_iter()
         .filter(|tile| BlockCoord::of(*tile) == BlockCoord::of(centre))
         .collect();
@@ -38,7 +38,7 @@ fn threads_share_a_raster() {
     let (_folder, path) = temporary("utm.tif");
     utm(3, &waves).write(&path, byte, |_| {});
     let source = open(&path);
-    let tiles = around(LON, LAT, ZOOM);
+    let tiles = around(PLACE, ZOOM);
     let alone: Vec<_> = tiles.iter().map(|tile| fetch(&source, *tile)).collect();
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -55,7 +55,7 @@ fn threads_share_a_raster() {
 fn a_fetch_ends_when_the_run_stops() {
     let (_folder, path) = temporary("utm.tif");
     utm(3, &waves).write(&path, byte, |_| {});
-    let centre = mercator::tile_at(LON, LAT, ZOOM);
+    let centre = mercator::tile_at(PLACE, ZOOM);
     let east = TileCoord {
         x: centre.x ^ 1,
         ..centre
@@ -82,7 +82,13 @@ fn a_file_that_is_cut_short_gives_undecodable_tiles() {
     let length = fs::metadata(&path).unwrap().len();
     let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
     file.set_len(length / 2).unwrap();
-    let tile = mercator::tile_at(LON, LAT - 0.002, ZOOM);
+    let tile = mercator::tile_at(
+        LonLat {
+            lat: PLACE.lat - 0.002,
+            ..PLACE
+        },
+        ZOOM,
+    );
     match &fetch_all(&open(&path), &[tile])[0].1 {
         Fetched::Undecodable(reason) => {
             assert!(

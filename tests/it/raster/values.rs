@@ -6,13 +6,13 @@ use hvmap::{
         ImagerySource,
         raster::{RasterOptions, Stretch},
     },
-    tiles::mercator,
+    tiles::{LonLat, mercator},
 };
 
 use super::{
     fetching::{around, fetch, open, open_with, refusal},
     gdalwarp::{agrees_with_gdalwarp, gdalwarp_is_installed, run},
-    made::{LAT, LON, Raster, SIDE, ZOOM, byte, temporary, utm, waves},
+    made::{PLACE, Raster, SIDE, ZOOM, byte, temporary, utm, waves},
 };
 
 #[test]
@@ -37,7 +37,7 @@ fn sixteen_bits_are_scaled_between_the_given_limits() {
             .ends_with("deep.tif, stretched from 200,2400 200,2400 200,2400")
     );
     let scale = |value: f64| ((value - 200.0) / 2200.0 * 255.0).round() as u8;
-    agrees_with_gdalwarp(&source, &path, &around(LON, LAT, ZOOM), "bilinear", scale);
+    agrees_with_gdalwarp(&source, &path, &around(PLACE, ZOOM), "bilinear", scale);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn sixteen_bits_are_scaled_between_percentiles_and_say_so() {
     let source = open(&path);
     let name = &source.description().name;
     assert!(name.ends_with("deep.tif, stretched from 502,598"), "{name}");
-    let tile = fetch(&source, mercator::tile_at(LON, LAT, ZOOM)).unwrap();
+    let tile = fetch(&source, mercator::tile_at(PLACE, ZOOM)).unwrap();
     let mean =
         tile.as_bytes().iter().map(|b| f64::from(*b)).sum::<f64>() / (SIDE * SIDE * 3) as f64;
     assert!((110.0..145.0).contains(&mean), "mean {mean}");
@@ -83,7 +83,7 @@ fn a_palette_is_expanded_before_it_is_resampled() {
     let count = agrees_with_gdalwarp(
         &open(&path),
         &expanded,
-        &around(LON, LAT, ZOOM),
+        &around(PLACE, ZOOM),
         "bilinear",
         byte,
     );
@@ -104,7 +104,7 @@ fn a_palettes_nodata_number_is_missing() {
         band.set_no_data_value(Some(7.0)).unwrap();
     });
     let source = open(&path);
-    let tile = fetch(&source, mercator::tile_at(LON, LAT, ZOOM)).unwrap();
+    let tile = fetch(&source, mercator::tile_at(PLACE, ZOOM)).unwrap();
     let row = &tile.as_bytes()[128 * SIDE * 3..][..SIDE * 3];
     let missing = row.chunks(3).take_while(|p| *p == [0; 3]).count();
     let there = row.chunks(3).filter(|p| *p == [90, 100, 110]).count();
@@ -131,13 +131,7 @@ fn alpha_is_honoured() {
         ..utm(4, &value)
     };
     raster.write(&path, byte, |_| {});
-    let count = agrees_with_gdalwarp(
-        &open(&path),
-        &path,
-        &around(LON, LAT, ZOOM),
-        "bilinear",
-        byte,
-    );
+    let count = agrees_with_gdalwarp(&open(&path), &path, &around(PLACE, ZOOM), "bilinear", byte);
     assert!(count >= 9);
 }
 
@@ -165,7 +159,7 @@ fn nodata_is_honoured_only_where_all_bands_have_it() {
         }
     });
     let source = open(&path);
-    let tiles = around(LON, LAT, ZOOM);
+    let tiles = around(PLACE, ZOOM);
     let count = agrees_with_gdalwarp(&source, &path, &tiles, "bilinear", byte);
     let covered = tiles
         .iter()
@@ -173,7 +167,13 @@ fn nodata_is_honoured_only_where_all_bands_have_it() {
         .count();
     assert_eq!(count, covered);
     // A tile that lies wholly in the hole, inside the raster.
-    let west = mercator::tile_at(LON - 0.003, LAT, ZOOM);
+    let west = mercator::tile_at(
+        LonLat {
+            lon: PLACE.lon - 0.003,
+            ..PLACE
+        },
+        ZOOM,
+    );
     assert!(fetch(&source, west).is_none());
 }
 
@@ -188,7 +188,7 @@ fn not_a_number_is_missing_and_does_not_spread() {
         }
     };
     utm(1, &value).write(&path, |v| v as f32, |_| {});
-    let tile = fetch(&open(&path), mercator::tile_at(LON, LAT, ZOOM)).unwrap();
+    let tile = fetch(&open(&path), mercator::tile_at(PLACE, ZOOM)).unwrap();
     let missing = tile.as_bytes().chunks(3).filter(|p| *p == [0; 3]).count();
     let share = missing as f64 / (SIDE * SIDE) as f64;
     // A fifth is missing; the darkest tenth of the rest is black as well.
@@ -204,7 +204,7 @@ fn the_bands_to_show_can_be_chosen() {
         band.set_color_interpretation(ColorInterpretation::GrayIndex)
             .unwrap();
     });
-    let tile = mercator::tile_at(LON, LAT, ZOOM);
+    let tile = mercator::tile_at(PLACE, ZOOM);
     let with = |bands: Option<Vec<usize>>| {
         let options = RasterOptions {
             bands,

@@ -56,7 +56,8 @@ impl Cleaner {
     }
 
     /// Adds a polygon of a feature, numbered from 1: its exterior and then its holes.
-    /// `rings_before` rings of the feature came earlier.
+    /// `rings_before` rings of the feature came earlier. A polygon without rings is an empty geometry
+    /// (RFC 7946, 3.1) and counts for nothing.
     ///
     /// # Errors
     /// When a ring is not closed, has too few points, or is not in degrees.
@@ -66,6 +67,9 @@ impl Cleaner {
         feature: usize,
         rings_before: usize,
     ) -> Result<(), AreaError> {
+        if rings.is_empty() {
+            return Ok(());
+        }
         let mut unrolled = Vec::new();
         for (index, ring) in rings.iter().enumerate() {
             let place = Place {

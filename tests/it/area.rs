@@ -121,6 +121,19 @@ fn all_features_of_a_file_are_united() {
 }
 
 #[test]
+fn an_empty_polygon_beside_another_counts_for_nothing() {
+    let folder = Folder::new();
+    let file = folder.path("area.geojson");
+    let count = || count(&["--area", file.to_str().unwrap(), "--zoom", "14"]);
+    write_polygons(&file, &[square(10.0, 45.0, 0.1)]);
+    let alone = count();
+    for empty in [serde_json::json!([]), serde_json::json!([[]])] {
+        write_polygons(&file, &[empty, square(10.0, 45.0, 0.1)]);
+        assert_eq!(count(), alone);
+    }
+}
+
+#[test]
 fn a_margin_widens_an_area_and_gives_a_line_one() {
     let folder = Folder::new();
     let file = folder.path("line.geojson");
@@ -190,6 +203,7 @@ fn rings_that_jump_across_the_antimeridian_are_recognised() {
 fn what_cannot_be_an_area_is_refused_with_its_place() {
     let folder = Folder::new();
     let mut told = String::new();
+    let flat = serde_json::json!([[[10, 45], [11, 46], [12, 47], [10, 45]]]);
     for (name, rings) in [
         (
             "open",
@@ -206,24 +220,13 @@ fn what_cannot_be_an_area_is_refused_with_its_place() {
             ]]),
         ),
         ("empty", serde_json::json!([])),
-        (
-            "flat",
-            serde_json::json!([[[10, 45], [11, 46], [12, 47], [10, 45]]]),
-        ),
+        ("flat", flat),
     ] {
         let file = folder.path(&format!("{name}.geojson"));
-        write_polygons(&file, &[square(20.0, 45.0, 0.1), rings]);
-        if name == "empty" || name == "flat" {
-            write_polygons(
-                &file,
-                &[serde_json::json!([[
-                    [10, 45],
-                    [11, 46],
-                    [12, 47],
-                    [10, 45]
-                ]])],
-            );
-        }
+        // Beside a good polygon these two count for nothing.
+        let is_alone = name == "empty" || name == "flat";
+        let good = (!is_alone).then(|| square(20.0, 45.0, 0.1));
+        write_polygons(&file, &good.into_iter().chain([rings]).collect::<Vec<_>>());
         let out = hvmap(["tiles", "--area", file.to_str().unwrap(), "--zoom", "8"]);
         told += &format!("{name}: {out}\n");
     }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes covers.json: small polygons and the tiles that other tools say touch them.
+"""Makes covers.json and countries.json: polygons, and the tiles that other tools say touch them.
 
     pip install supermercado==0.3.0 mercantile==1.2.1
     python3 make.py
@@ -7,8 +7,13 @@
 supermercado covers the polygons of general position. It also lists tiles that are only touched
 along a border, which hvmap does not; so the squares made of whole tiles are expected to be covered
 by just those tiles, with the corners that mercantile gives.
+
+countries.json holds, for some of the boundaries that hvmap ships, the number of tiles and the
+SHA-256 of their lines "x y z", row by row.
 """
 
+import gzip
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -80,8 +85,48 @@ SQUARES = [
     ("the deepest tile", [mercantile.Tile(12345678, 7654321, 24)]),
 ]
 
+BOUNDARIES = Path(__file__).parents[3] / "data" / "boundaries"
+# Small and large ones, with islands, bays and an enclave, from near the equator to the Arctic.
+COUNTRIES = [
+    ("San Marino", 18),
+    ("Lesotho", 16),
+    ("Sri Lanka", 14),
+    ("Pakistan", 13),
+    ("Italy", 13),
+    ("Iceland", 11),
+]
+
+
+def boundary(name):
+    """The polygons of a country as hvmap ships them, in degrees with six decimals."""
+    features = json.loads((BOUNDARIES / "countries.json").read_text())["features"]
+    feature = next(feature for feature in features if feature["name"] == name)
+    # Each country is a gzip member of its own.
+    members = (BOUNDARIES / "countries.topojsonl.gz").read_bytes()
+    member = members[feature["offset"] : feature["offset"] + feature["length"]]
+    topology = json.loads(gzip.decompress(member))
+    scale, translate = topology["transform"]["scale"], topology["transform"]["translate"]
+
+    def ring(arcs):
+        (arc,), at, points = arcs, [0, 0], []
+        for step in topology["arcs"][arc]:
+            at = [at[0] + step[0], at[1] + step[1]]
+            points.append([round(at[axis] * scale[axis] + translate[axis], 6) for axis in (0, 1)])
+        return points
+
+    polygons = topology["objects"]["country"]["arcs"]
+    return {"type": "MultiPolygon", "coordinates": [[ring(arcs) for arcs in rings] for rings in polygons]}
+
+
+def digest(name, zoom):
+    tiles = burn(boundary(name), zoom)
+    text = "\n".join(f"{x} {y} {zoom}" for y, x in tiles)
+    return {"country": name, "zoom": zoom, "tiles": len(tiles), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+
 
 def main():
+    countries = ",\n".join(json.dumps(digest(*country)) for country in COUNTRIES)
+    Path(__file__).with_name("countries.json").write_text(f"[\n{countries}\n]\n")
     cases = [
         {"name": name, "zoom": zoom, "geometry": geometry, "tiles": burn(geometry, zoom)}
         for name, zoom, geometry in CASES

@@ -3,6 +3,7 @@
 #   make build     the program, in target/release
 #   make run       a demo: San Marino, drawn imagery, the built-in model
 #   make test      every test
+#   make test-cuda   the tests that want an NVIDIA GPU
 #   make test-serving-clients  a server asked by TF Serving's and Triton's own clients
 #   make test-keras  the tests of python/ that need TensorFlow (it is large)
 #   make test-loop   from mapped towers to a map with a model made on the way, some minutes
@@ -25,7 +26,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 DEMO_OUT := runs/san-marino
 
 .DEFAULT_GOAL := build
-.PHONY: build run test test-rust test-python test-keras test-loop test-clients test-peers test-serving-clients image bench bench-gpu measure-guided install ort ort-gpu ort-openvino library packages lint
+.PHONY: build run test test-rust test-python test-keras test-cuda test-loop test-clients test-peers test-serving-clients image bench bench-gpu measure-guided install ort ort-gpu ort-openvino library packages lint
 
 packages:
 	@scripts/packages.sh
@@ -58,19 +59,30 @@ run: build
 
 test: test-rust $(if $(wildcard python/pyproject.toml),test-python)
 
+# Tests that lack a program or a right end early and leave a line in $(SKIPPED); with
+# HVMAP_REQUIRE_ALL=1 they fail.
+SKIPPED := $(TARGET)/tmp/skipped
+
 test-rust: library $(OPENVINO)
+	@rm -rf "$(SKIPPED)"
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then set -x; $(CARGO) nextest run --locked; \
 	else set -x; $(CARGO) test --locked --lib --bins --tests; fi
 	$(CARGO) test --locked --doc
+	@cat "$(SKIPPED)"/* 2>/dev/null || true
 
-# The tests that need TensorFlow skip themselves where it is not installed.
+# Wants an NVIDIA GPU, and fails where there is none.
+test-cuda: ort-gpu
+	$(CARGO) test --locked --test it -- --ignored cuda::
+
+# The tests that need TensorFlow skip themselves where it is not installed; `make test-keras` runs
+# them. HVMAP_REQUIRE_ALL is for that one.
 test-python: packages .venv/ready
-	.venv/bin/python -m pytest -q python
+	HVMAP_REQUIRE_ALL=0 .venv/bin/python -m pytest -q python
 
 .venv/ready: python/pyproject.toml
 	@echo 'setting up .venv for the tests of python/' >&2
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable 'python[test]'
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable 'python[openvino,test]'
 	@touch $@
 
 test-keras: packages .venv-keras/ready
@@ -97,7 +109,7 @@ test-serving-clients: build .venv-clients/ready
 .venv-keras/ready: python/pyproject.toml
 	@echo 'setting up .venv-keras, with TensorFlow' >&2
 	@$(PYTHON) -m venv .venv-keras
-	@.venv-keras/bin/python -m pip install --quiet --disable-pip-version-check --editable 'python[keras,test]'
+	@.venv-keras/bin/python -m pip install --quiet --disable-pip-version-check --editable 'python[keras,openvino,test]'
 	@touch $@
 
 # Measures for the better part of an hour; rows can be done one by one.

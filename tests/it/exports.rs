@@ -11,7 +11,10 @@ use hvmap::{
 };
 use serde_json::{Value, json};
 
-use crate::program::{Folder, Output, hvmap};
+use crate::{
+    needs,
+    program::{Folder, Output, hvmap},
+};
 
 /// The north-western tile of San Marino's first block at zoom 18.
 const BLOCK: BlockCoord = BlockCoord {
@@ -103,7 +106,10 @@ fn export(run: &str, format: &str, path: &Path, more: &[&str]) -> Output {
 
 /// Features by id, from any text that OGR turns into GeoJSON. `None` where there is no OGR.
 fn read_by_ogr(path: &Path, layer: &[&str]) -> Option<BTreeMap<String, Value>> {
-    let output = match Command::new("ogr2ogr")
+    if !needs::program("ogr2ogr") {
+        return None;
+    }
+    let output = Command::new("ogr2ogr")
         .args([
             "-f",
             "GeoJSON",
@@ -116,13 +122,7 @@ fn read_by_ogr(path: &Path, layer: &[&str]) -> Option<BTreeMap<String, Value>> {
         .arg(path)
         .args(layer)
         .output()
-    {
-        Ok(output) => output,
-        Err(error) => {
-            eprintln!("not checked with OGR: {error}");
-            return None;
-        }
-    };
+        .unwrap();
     let problems = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && problems.is_empty(), "{problems}");
     let collection: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    needs,
     run_command::{AREA, SMALL_AREA, committed, exports, hvmap_run, stderr},
     tile_server::{TileServer, picture},
 };
@@ -22,8 +23,11 @@ fn with_mounts(home: &Path, script: &str, command: &Command) -> Option<Output> {
         isolated
     };
     let probe = isolated().arg("mount -t tmpfs none /mnt").output();
-    if !probe.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: this system does not let a process mount for itself");
+    let allowed = probe.is_ok_and(|output| output.status.success());
+    if !needs::at_hand(
+        allowed,
+        "this system does not let a process mount for itself",
+    ) {
         return None;
     }
     let mut isolated = isolated();

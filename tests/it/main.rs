@@ -14,6 +14,7 @@ mod labels_command;
 mod ledger_faults;
 mod model_command;
 mod model_peer;
+mod needs;
 mod onnx_models;
 mod open_inference;
 mod openvino;

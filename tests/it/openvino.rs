@@ -1,11 +1,12 @@
 //! `--device openvino`, as a person asks for it.
 //!
 //! `make test` puts its library beside the tests on x86-64; the tests that need it skip themselves
-//! elsewhere, and say so.
+//! elsewhere (see `needs`).
 
 use std::path::Path;
 
 use crate::{
+    needs,
     program::{Folder, hvmap},
     scores::{demo, demo_run, difference},
 };
@@ -16,11 +17,10 @@ fn beside_the_program() -> &'static Path {
 }
 
 fn is_at_hand() -> bool {
-    let there = beside_the_program().join("openvino").is_dir();
-    if !there {
-        eprintln!("skipped: `make ort-openvino` was not run, or has no library for this machine");
-    }
-    there
+    needs::at_hand(
+        beside_the_program().join("openvino").is_dir(),
+        "`make ort-openvino` was not run, or has no library for this machine",
+    )
 }
 
 fn fixture(name: &str) -> String {

@@ -11,13 +11,10 @@ use hvmap::{
 use tempfile::TempDir;
 
 use super::{fetching::fetch, made::SIDE};
+use crate::needs;
 
 pub(super) fn gdalwarp_is_installed() -> bool {
-    let found = Command::new("gdalwarp").arg("--version").output().is_ok();
-    if !found {
-        eprintln!("skipped: gdalwarp is not installed");
-    }
-    found
+    needs::program("gdalwarp")
 }
 
 pub(super) fn run(program: &str, arguments: &[&str]) {

@@ -10,6 +10,7 @@ use std::{error::Error, path::Path};
 use half::f16;
 use hvmap::{
     ledger::{AreaRecord, ImageryRecord, Ledger, Manifest, ModelRecord},
+    random::hash,
     tiles::{
         AttributionGrid, BLOCK_SIDE, BlockCoord, BlockOutcome, Candidate, TileMask, TileOutcome,
         UNIT_TILES_MAX, VisitReason,
@@ -91,7 +92,7 @@ fn outcome(sequence: u64, block: BlockCoord, first: u16) -> BlockOutcome {
     let mut tiles = vec![TileOutcome::Scored(0.01); UNIT_TILES_MAX];
     let step = UNIT_TILES_MAX as u64 / CANDIDATES_PER_UNIT;
     let candidates = (0..CANDIDATES_PER_UNIT).map(|i| {
-        let random = mixed(sequence * CANDIDATES_PER_UNIT + i);
+        let random = hash(sequence * CANDIDATES_PER_UNIT + i);
         let offset = (i * step + random % step) as u16;
         let score = 0.5 + (random >> 40) as f32 / (1u64 << 25) as f32;
         tiles[usize::from(offset)] = TileOutcome::Scored(score);
@@ -119,12 +120,4 @@ fn outcome(sequence: u64, block: BlockCoord, first: u16) -> BlockOutcome {
         candidates,
         low_contrast: Vec::new(),
     }
-}
-
-/// A number that looks random (the finaliser of SplitMix64).
-fn mixed(number: u64) -> u64 {
-    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ mixed >> 31
 }

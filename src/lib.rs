@@ -20,6 +20,7 @@ pub mod mbtiles;
 pub mod osm;
 pub mod pipeline;
 pub mod predict;
+pub mod random;
 pub mod run;
 pub mod scan;
 pub mod serve;

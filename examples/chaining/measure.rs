@@ -12,6 +12,7 @@ use std::{
 use hvmap::{
     detections::{chain, distance_m},
     osm::PowerFeatures,
+    random::SplitMix64,
     tiles::LonLat,
 };
 
@@ -19,25 +20,6 @@ type Edge = (u32, u32);
 
 const DROPPED: f64 = 0.1;
 const METRES_PER_DEGREE: f64 = 111_195.0;
-
-/// Chance that is the same every time (SplitMix64).
-struct Chance(u64);
-
-impl Chance {
-    fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    /// Normally distributed (Box and Muller).
-    fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.unit()).cos()
-    }
-}
 
 /// Places to chain.
 pub struct Field {
@@ -57,7 +39,7 @@ impl Field {
     /// The towers of a grid, moved by so many metres an axis (one standard deviation), with so many
     /// false ones. Without any tower there are no false ones either.
     pub fn strewn(features: &PowerFeatures, false_towers: usize, noise_m: f64) -> Self {
-        let mut chance = Chance(7);
+        let mut chance = SplitMix64::new(7);
         let mut field = Self {
             places: Vec::new(),
             towers: 0,
@@ -65,12 +47,12 @@ impl Field {
         };
         let mut known = HashSet::new();
         for tower in features.towers() {
-            if !known.insert(key(tower)) || chance.unit() < DROPPED {
+            if !known.insert(key(tower)) || chance.unit_f64() < DROPPED {
                 continue;
             }
             let number = field.places.len() as u32;
             field.index.insert(key(tower), number);
-            let off = |chance: &mut Chance| noise_m * chance.normal() / METRES_PER_DEGREE;
+            let off = |chance: &mut SplitMix64| noise_m * chance.normal_f64() / METRES_PER_DEGREE;
             let (east, north) = (off(&mut chance), off(&mut chance));
             field.places.push(LonLat {
                 lon: tower.lon + east / tower.lat.to_radians().cos(),
@@ -88,8 +70,8 @@ impl Field {
         if let (Some(low), Some(high)) = (fold(f64::min), fold(f64::max)) {
             for _ in 0..false_towers {
                 field.places.push(LonLat {
-                    lon: low.lon + chance.unit() * (high.lon - low.lon),
-                    lat: low.lat + chance.unit() * (high.lat - low.lat),
+                    lon: low.lon + chance.unit_f64() * (high.lon - low.lon),
+                    lat: low.lat + chance.unit_f64() * (high.lat - low.lat),
                 });
             }
         }

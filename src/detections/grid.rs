@@ -244,6 +244,7 @@ mod tests {
     use super::*;
     use crate::{
         detections::testing::TestRun,
+        random::SplitMix64,
         synthetic::{StyleChoice, World},
         tiles::{
             AttributionGrid, Bounds, LonLat, PixelPosition, TileCoord, TilePosition, mercator,
@@ -329,24 +330,15 @@ mod tests {
         );
     }
 
-    /// Chance that is the same every time (SplitMix64).
-    fn unit(state: &mut u64) -> f64 {
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = *state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
     #[test]
     fn a_detected_tower_of_the_synthetic_world_is_reported_once() {
         let bounds: Bounds = "4,44,5,45".parse().unwrap();
         let towers = World::new(5, StyleChoice::Mosaic).towers_in(bounds);
-        let mut chance = 11;
+        let mut chance = SplitMix64::new(11);
         let mut seen: BTreeMap<(u32, u32), Vec<PixelPosition>> = BTreeMap::new();
         let mut detected = Vec::new();
         for tower in &towers {
-            if unit(&mut chance) >= 0.9 {
+            if chance.unit_f64() >= 0.9 {
                 continue;
             }
             detected.push(tower.at);
@@ -357,9 +349,9 @@ mod tests {
                 let tile = (x.floor() + f64::from(dx), y.floor() + f64::from(dy));
                 let off = [(x - tile.0) * 256.0, (y - tile.1) * 256.0];
                 let near = off.iter().all(|px| (-32.0..288.0).contains(px));
-                if near && ((dx, dy) == (0, 0) || unit(&mut chance) < 0.7) {
+                if near && ((dx, dy) == (0, 0) || chance.unit_f64() < 0.7) {
                     let [x_px, y_px] =
-                        off.map(|px| (px + 8.0 * unit(&mut chance) - 4.0).clamp(8.0, 248.0));
+                        off.map(|px| (px + 8.0 * chance.unit_f64() - 4.0).clamp(8.0, 248.0));
                     let tile = (tile.0 as u32, tile.1 as u32);
                     let peaks = seen.entry(tile).or_default();
                     peaks.push(PixelPosition { x_px, y_px });
@@ -374,19 +366,20 @@ mod tests {
         let (first, last) = (corner(4.0, 45.0), corner(5.0, 44.0));
         let (columns, rows) = (last.x - first.x, last.y - first.y);
         for _ in 0..columns * rows / 1_000 {
-            let within = |chance: &mut u64, count: u32| (unit(chance) * f64::from(count)) as u32;
+            let within =
+                |chance: &mut SplitMix64, count: u32| (chance.unit_f64() * f64::from(count)) as u32;
             let at = (
                 first.x + within(&mut chance, columns),
                 first.y + within(&mut chance, rows),
             );
             let peak = PixelPosition {
-                x_px: 256.0 * unit(&mut chance),
-                y_px: 256.0 * unit(&mut chance),
+                x_px: 256.0 * chance.unit_f64(),
+                y_px: 256.0 * chance.unit_f64(),
             };
             seen.entry(at).or_insert_with(|| vec![peak]);
         }
         for (i, (&(x, y), peaks)) in seen.iter().enumerate() {
-            let score = 0.5 + 0.5 * unit(&mut chance) as f32;
+            let score = 0.5 + 0.5 * chance.unit_f64() as f32;
             run.add(TileCoord { z: 18, x, y }, score, i as u64);
             let cell = |i: i32| {
                 let at = PixelPosition {

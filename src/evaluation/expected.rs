@@ -166,21 +166,12 @@ fn strata(open: &[Option<bool>]) -> Vec<Stratum> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tiles::TileCoord;
+    use crate::{random::SplitMix64, tiles::TileCoord};
 
     fn hint(rank: usize) -> Detection {
         let mut hint = Detection::at_centre(TileCoord { z: 18, x: 1, y: 1 }, 0.9);
         hint.rank = rank as u64;
         hint
-    }
-
-    /// Chance that is the same every time (SplitMix64).
-    fn unit(state: &mut u64) -> f64 {
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = *state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
     }
 
     fn label(hint: &mut Detection, is_true: bool) {
@@ -240,15 +231,15 @@ mod tests {
         let (mut held, mut misses_low, mut width) = (0, 0, 0.0);
         let samples = 400;
         for seed in 0..samples {
-            let mut state = seed;
+            let mut random = SplitMix64::new(seed);
             let mut hints: Vec<_> = (1..=4_000).map(hint).collect();
             let mut truth = 0.0;
             for (i, hint) in hints.iter_mut().enumerate() {
                 // From nearly all to nearly none.
                 let chance = 1.0 / (1.0 + ((i as f64 - 1_500.0) / 300.0).exp());
-                let is_true = unit(&mut state) < chance;
+                let is_true = random.unit_f64() < chance;
                 truth += f64::from(u8::from(is_true));
-                if unit(&mut state) < 0.05 {
+                if random.unit_f64() < 0.05 {
                     label(hint, is_true);
                 }
             }

@@ -1,13 +1,7 @@
 //! Integer hashing: the only source of chance in the synthetic world.
 
-/// Mixes two words into one (SplitMix64's finaliser, Steele et al. 2014, over their combination).
-#[must_use]
-pub fn mix(a: u64, b: u64) -> u64 {
-    let mut z = a.wrapping_add(0x9E37_79B9_7F4A_7C15) ^ b.wrapping_mul(0xD6E8_FEB8_6659_FD93);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
+pub use crate::random::hash_pair as mix;
+use crate::random::{unit_f32, unit_f64};
 
 /// The hash of a lattice point; negative coordinates are as good as others.
 #[must_use]
@@ -18,13 +12,13 @@ pub fn mix2(seed: u64, x: i64, y: i64) -> u64 {
 /// A number in [0, 1) from a hash; `salt` draws independent numbers from the same hash.
 #[must_use]
 pub fn unit(hash: u64, salt: u64) -> f32 {
-    (mix(hash, salt) >> 40) as f32 * (1.0 / 16_777_216.0)
+    unit_f32(mix(hash, salt))
 }
 
 /// As [`unit`], with 53 bits.
 #[must_use]
 pub fn unit64(hash: u64, salt: u64) -> f64 {
-    (mix(hash, salt) >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
+    unit_f64(mix(hash, salt))
 }
 
 /// A number in [-1, 1), the sum of four uniforms scaled to a standard deviation of 1, cut at ±3.46.

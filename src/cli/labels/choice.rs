@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::{
     osm::PowerFeatures,
+    random::SplitMix64,
     tiles::{
         BlockCoord, Cover, LonLat, PixelPosition, TILE_SIZE_PX, TileCoord, TilePosition, mercator,
     },
@@ -109,7 +110,7 @@ pub fn choose(
     choice: &Choice,
 ) -> BTreeMap<TileCoord, Chosen> {
     let zoom = cover.zoom();
-    let mut chance = Chance::new(choice.seed);
+    let mut chance = SplitMix64::new(choice.seed);
     let mut towers: HashMap<TileCoord, Vec<PixelPosition>> = HashMap::new();
     for tower in features.towers() {
         let tile = mercator::tile_at(tower, zoom);
@@ -164,7 +165,7 @@ pub fn choose(
         let path = &lines[chance.below(lines.len() as u64) as usize].path;
         let at = chance.below(path.len() as u64 - 1) as usize;
         let (from, to) = (path[at], path[at + 1]);
-        let along = chance.unit();
+        let along = chance.unit_f64();
         let place = LonLat {
             lon: from.lon + along * (to.lon - from.lon),
             lat: from.lat + along * (to.lat - from.lat),
@@ -219,38 +220,6 @@ fn unclear(features: &PowerFeatures, zoom: u8) -> HashSet<TileCoord> {
 /// Whether a block is for validation: by its place and the seed, so that neighbours go together and
 /// a second set of the same seed splits alike.
 fn is_drawn(block: BlockCoord, choice: &Choice) -> bool {
-    let mut chance = Chance::new(choice.seed ^ (u64::from(block.x) << 32 | u64::from(block.y)));
-    chance.unit() < choice.validation
-}
-
-/// A small generator (SplitMix64, Steele et al. 2014): the choice needs no more.
-struct Chance(u64);
-
-impl Chance {
-    fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// 0 to `count` − 1; `count` is at least 1.
-    fn below(&mut self, count: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(count)) >> 64) as u64
-    }
-
-    fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn shuffle<T>(&mut self, items: &mut [T]) {
-        for last in (1..items.len()).rev() {
-            items.swap(last, self.below(last as u64 + 1) as usize);
-        }
-    }
+    let mut chance = SplitMix64::new(choice.seed ^ (u64::from(block.x) << 32 | u64::from(block.y)));
+    chance.unit_f64() < choice.validation
 }

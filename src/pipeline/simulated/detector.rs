@@ -4,8 +4,11 @@ use std::{collections::HashMap, f64::consts::TAU};
 
 use half::f16;
 
-use super::{field, mix, unit_interval};
-use crate::tiles::{AttributionGrid, Cover, PixelPosition, TILE_SIZE_PX, TileCoord};
+use super::field;
+use crate::{
+    random::{hash, unit_f64},
+    tiles::{AttributionGrid, Cover, PixelPosition, TILE_SIZE_PX, TileCoord},
+};
 
 /// Deviation of the logarithm of a clustered false-positive rate.
 const CLUSTERED_DEVIATION: f64 = 1.5;
@@ -71,7 +74,7 @@ impl SimulatedDetector {
         };
         let missing_below = if errors.missing > 0.0 {
             let mut values: Vec<f64> = sample()
-                .map(|tile| field::value(mix(errors.seed ^ 2), tile))
+                .map(|tile| field::value(hash(errors.seed ^ 2), tile))
                 .collect();
             values.sort_by(f64::total_cmp);
             let at = (errors.missing * values.len() as f64) as usize;
@@ -93,7 +96,7 @@ impl SimulatedDetector {
     pub fn attribution(&self, tile: TileCoord) -> Option<AttributionGrid> {
         let deviation = self.errors.location_px?;
         let side = f64::from(TILE_SIZE_PX);
-        let draw = |number: u64| uniform(mix(self.errors.seed ^ (3 + number)), tile);
+        let draw = |number: u64| uniform(hash(self.errors.seed ^ (3 + number)), tile);
         let (x, y) = match self.positives.get(&tile) {
             Some(tower) => {
                 // Box and Muller's two normal numbers.
@@ -136,7 +139,7 @@ impl SimulatedDetector {
             location_px: _,
         } = self.errors;
         let probability = if self.positives.contains_key(&tile) {
-            let missed = missing > 0.0 && field::value(mix(seed ^ 2), tile) < self.missing_below;
+            let missed = missing > 0.0 && field::value(hash(seed ^ 2), tile) < self.missing_below;
             if missed { 0.0 } else { recall }
         } else if clustered {
             (self.scale * hill(seed, tile)).min(CLUSTERED_MAX)
@@ -192,13 +195,13 @@ fn normal_quantile(probability: f64) -> f64 {
 }
 
 fn hill(seed: u64, tile: TileCoord) -> f64 {
-    (CLUSTERED_DEVIATION * field::value(mix(seed ^ 1), tile)).exp()
+    (CLUSTERED_DEVIATION * field::value(hash(seed ^ 1), tile)).exp()
 }
 
 /// A number from [0, 1) that depends on the seed and the tile alone.
 fn uniform(seed: u64, tile: TileCoord) -> f64 {
     let key = u64::from(tile.y) << 32 | u64::from(tile.x);
-    unit_interval(mix(mix(seed ^ u64::from(tile.z) << 56).wrapping_add(key)))
+    unit_f64(hash(hash(seed ^ u64::from(tile.z) << 56).wrapping_add(key)))
 }
 
 #[cfg(test)]

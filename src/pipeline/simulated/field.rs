@@ -1,7 +1,9 @@
 //! A smooth random field over the tiles: terrain that fools a detector, regions of bad imagery.
 
-use super::{mix, unit_interval};
-use crate::tiles::TileCoord;
+use crate::{
+    random::{hash, normal_f64, unit_f64},
+    tiles::TileCoord,
+};
 
 /// Distance between the points at which the field is drawn, in tiles: about the width of its hills.
 const WIDTH_TILES: u32 = 60;
@@ -32,11 +34,10 @@ pub(super) fn value(seed: u64, tile: TileCoord) -> f64 {
     (sum / squares.sqrt()).clamp(-CLIP, CLIP)
 }
 
-/// A standard normal number that depends on the seed and the place alone (Box and Muller 1958).
+/// A standard normal number that depends on the seed and the place alone.
 fn normal(seed: u64, x: u32, y: u32) -> f64 {
-    let key = mix(seed ^ u64::from(y) << 32 ^ u64::from(x));
-    let radius = (-2.0 * (1.0 - unit_interval(mix(key))).ln()).sqrt();
-    radius * (std::f64::consts::TAU * unit_interval(mix(key ^ 1))).cos()
+    let key = hash(seed ^ u64::from(y) << 32 ^ u64::from(x));
+    normal_f64(unit_f64(hash(key)), unit_f64(hash(key ^ 1)))
 }
 
 #[cfg(test)]

@@ -17,19 +17,6 @@ use crate::tiles::{BlockCoord, BlockOutcome, Candidate, TileOutcome, WorkUnit};
 /// Units held at once. They are answered at once, so a few are enough to keep the loop going.
 const UNITS_HELD_MAX: usize = 16;
 
-/// The upper 53 bits as a number from [0, 1).
-fn unit_interval(bits: u64) -> f64 {
-    (bits >> 11) as f64 / (1u64 << 53) as f64
-}
-
-/// SplitMix64's output function (Steele, Lea and Flood 2014, doi:10.1145/2660193.2660195).
-fn mix(state: u64) -> u64 {
-    let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 /// The executor. A hit scores 1, everything else 0.
 pub struct Simulated {
     detector: SimulatedDetector,

@@ -3,9 +3,9 @@
 use super::{
     Follow,
     lines::{LineModel, Mark, Start, Tower},
-    random::Random,
     track::{Cell, Kind, LINES, Track},
 };
+use crate::random::SplitMix64;
 
 /// How far tracks look, in tiles.
 const THROUGH_REACH: f32 = 7.0;
@@ -18,7 +18,7 @@ const DRAWN: usize = 256;
 impl Follow<'_> {
     /// Draws more lines than a track has, and keeps some in proportion to how well they agree with
     /// the misses that are known.
-    pub(super) fn draw_lines(&self, track: &mut Track, random: &mut Random) {
+    pub(super) fn draw_lines(&self, track: &mut Track, random: &mut SplitMix64) {
         let model = LineModel::at(track.y as u32, self.grid.zoom());
         let mut towers: Vec<Tower> = Vec::new();
         let mut lines: Vec<(Start, std::ops::Range<usize>, f32)> = Vec::with_capacity(DRAWN);
@@ -30,16 +30,16 @@ impl Follow<'_> {
             let start = track.starts[draw % track.starts.len()];
             let (mut tower, mut span) = (start.tower(), start.span());
             if draw >= track.starts.len() {
-                tower.x = (tower.x + 0.1 * random.normal()).clamp(0.0, 0.999);
-                tower.y = (tower.y + 0.1 * random.normal()).clamp(0.0, 0.999);
-                tower.bearing += (2.0 * random.normal()).to_radians();
+                tower.x = (tower.x + 0.1 * random.normal_f32()).clamp(0.0, 0.999);
+                tower.y = (tower.y + 0.1 * random.normal_f32()).clamp(0.0, 0.999);
+                tower.bearing += (2.0 * random.normal_f32()).to_radians();
             }
             let first = towers.len();
             match track.kind {
                 Kind::Through => {
-                    let bent = (3.0 * random.normal()).to_radians();
+                    let bent = (3.0 * random.normal_f32()).to_radians();
                     // Some lines end here.
-                    if random.uniform() < 0.9 {
+                    if random.unit_f32() < 0.9 {
                         model.onward(tower, span, THROUGH_REACH, random, &mut towers);
                     }
                     let mut back = tower.reversed();
@@ -146,10 +146,10 @@ impl Follow<'_> {
 /// resampling).
 pub(super) fn resample(
     weights: impl Iterator<Item = f32> + Clone,
-    random: &mut Random,
+    random: &mut SplitMix64,
 ) -> Vec<usize> {
     let step = weights.clone().sum::<f32>() / LINES as f32;
-    let mut pointer = step * random.uniform();
+    let mut pointer = step * random.unit_f32();
     let mut weights = weights.enumerate();
     let (mut at, mut reached) = weights.next().unwrap_or((0, 0.0));
     (0..LINES)

@@ -10,8 +10,10 @@ use std::{
     sync::LazyLock,
 };
 
-use super::random::Random;
-use crate::tiles::{TilePosition, mercator};
+use crate::{
+    random::SplitMix64,
+    tiles::{TilePosition, mercator},
+};
 
 /// Chance that a line ends at a tower.
 const END: f32 = 0.015;
@@ -147,16 +149,16 @@ struct Shapes {
 static SHAPES: LazyLock<Shapes> = LazyLock::new(|| {
     /// So many that a pick takes 12 bits.
     const VALUES: usize = 1 << 12;
-    let mut random = Random::at(0, 0, 0, 0);
+    let mut random = SplitMix64::at_place(0, 0, 0, 0);
     let mut drawn = |mixture: &[(f32, f32, f32)]| -> Vec<(f32, f32)> {
         let draw = |_| {
-            let mut which = random.uniform();
+            let mut which = random.unit_f32();
             let of = mixture.iter().find(|&&(share, _, _)| {
                 which -= share;
                 which < 0.0
             });
             let &(_, middle, deviation) = of.unwrap_or(&mixture[0]);
-            (middle, deviation * random.normal())
+            (middle, deviation * random.normal_f32())
         };
         (0..VALUES).map(draw).collect()
     };
@@ -201,7 +203,7 @@ impl LineModel {
     }
 
     /// The span that a line is built with, in tiles.
-    pub(super) fn span(&self, random: &mut Random) -> f32 {
+    pub(super) fn span(&self, random: &mut SplitMix64) -> f32 {
         random.pick(&SHAPES.spans_m) * self.tiles_per_m
     }
 
@@ -211,13 +213,13 @@ impl LineModel {
         from: Tower,
         span: f32,
         reach: f32,
-        random: &mut Random,
+        random: &mut SplitMix64,
         towers: &mut Vec<Tower>,
     ) {
         let shapes = &*SHAPES;
         let mut at = from;
         let (mut east, mut south) = (from.bearing.cos(), from.bearing.sin());
-        while random.uniform() >= END {
+        while random.unit_f32() >= END {
             let (bend, cos, sin) = random.pick(&shapes.bends);
             (east, south) = (east * cos - south * sin, east * sin + south * cos);
             let distance = span * random.pick(&shapes.stretches);
@@ -240,11 +242,11 @@ impl LineModel {
         from: Tower,
         span: f32,
         reach: f32,
-        random: &mut Random,
+        random: &mut SplitMix64,
         towers: &mut Vec<Tower>,
     ) {
         let (shortest, longest) = GAP_TILES;
-        let gap = shortest * (longest / shortest).powf(random.uniform());
+        let gap = shortest * (longest / shortest).powf(random.unit_f32());
         // The line may bend inside the hole: half of that shows in the direction of its far side.
         let turn = 2.0 * random.pick(&SHAPES.bends).0;
         let far = from.onward(gap, from.bearing + 0.5 * turn);
@@ -263,15 +265,15 @@ impl LineModel {
         end: Tower,
         span: f32,
         reach: f32,
-        random: &mut Random,
+        random: &mut SplitMix64,
         towers: &mut Vec<Tower>,
     ) {
         let bearing = random.between(0.0, TAU);
-        if random.uniform() < 0.5 {
+        if random.unit_f32() < 0.5 {
             self.onward(Tower { bearing, ..end }, span, reach, random, towers);
             return;
         }
-        let distance = reach * random.uniform().sqrt();
+        let distance = reach * random.unit_f32().sqrt();
         let passing = end.onward(distance, random.between(0.0, TAU));
         let passing = Tower { bearing, ..passing };
         towers.push(passing);

@@ -4,8 +4,11 @@
 //! more of a line's direction and span than one that does not. What it says may be wrong: drawn
 //! lines that disagree lose weight and are not refuted.
 
-use super::{Follow, lines::Tower, random::Random, track::Kind};
-use crate::tiles::{AttributionGrid, BlockOutcome, TileCoord};
+use super::{Follow, lines::Tower, track::Kind};
+use crate::{
+    random::SplitMix64,
+    tiles::{AttributionGrid, BlockOutcome, TileCoord},
+};
 
 /// A place in a tile: eastward and southward from its corner, in tiles, 0 to 1.
 pub(super) type Spot = (f32, f32);
@@ -72,7 +75,7 @@ impl Seen {
         begin: &mut Tower,
         end: &mut Tower,
         span: f32,
-        random: &mut Random,
+        random: &mut SplitMix64,
     ) -> f32 {
         if let Some((x, y)) = self.end {
             (end.x, end.y) = (x, y);
@@ -92,7 +95,7 @@ impl Seen {
         let distance = dx.hypot(dy);
         // Towers on the way may have been missed.
         let seen = distance / (distance / span).round().max(1.0);
-        if (seen / span).ln().abs() < SPAN_DIFFERS_MAX && random.uniform() < 0.5 {
+        if (seen / span).ln().abs() < SPAN_DIFFERS_MAX && random.unit_f32() < 0.5 {
             seen
         } else {
             span

@@ -24,7 +24,6 @@ mod near;
 mod net;
 mod place;
 mod predict;
-mod random;
 mod settings;
 mod side;
 mod spawn;

@@ -7,9 +7,9 @@ use super::{
     draw::resample,
     lines::{LineModel, Start, Tower},
     located::Seen,
-    random::Random,
     track::{Cell, Kind, LINES, Track},
 };
+use crate::random::SplitMix64;
 
 /// Chance that a line that was lost goes on behind a hole, and that it does so anywhere near.
 const FAR_SHARE: f32 = 0.5;
@@ -61,7 +61,7 @@ impl Follow<'_> {
         let (from_x, from_y, kind, level) = (track.x, track.y, track.kind, track.level);
         let hits = track.hits.saturating_add(1);
         let evidence = (track.evidence * track.total * (1.0 + likelier)).min(EVIDENCE_MAX);
-        let mut random = Random::at(self.settings.seed, x, y, u64::from(number));
+        let mut random = SplitMix64::at_place(self.settings.seed, x, y, u64::from(number));
         let (dx, dy) = ((x - from_x) as f32, (y - from_y) as f32);
         let seen = Seen {
             begin: self.spot(from_x, from_y),
@@ -85,18 +85,18 @@ impl Follow<'_> {
         let mut behind = Vec::with_capacity(LINES);
         for (start, tower, _) in drawn.into_iter().map(|at| arrivals[at]) {
             let (mut begin, mut tower) = (start.tower(), tower);
-            if kind != Kind::Around && random.uniform() < fresh {
-                (begin.x, begin.y) = (random.uniform(), random.uniform());
-                (tower.x, tower.y) = (dx + random.uniform(), dy + random.uniform());
+            if kind != Kind::Around && random.unit_f32() < fresh {
+                (begin.x, begin.y) = (random.unit_f32(), random.unit_f32());
+                (tower.x, tower.y) = (dx + random.unit_f32(), dy + random.unit_f32());
                 tower.bearing = (tower.y - begin.y).atan2(tower.x - begin.x);
             }
             let span = seen.correct(kind, &mut begin, &mut tower, start.span(), &mut random);
-            let wobble = (1.5 * random.normal()).to_radians();
-            let span = span * (SPAN_WOBBLE * random.normal()).exp();
+            let wobble = (1.5 * random.normal_f32()).to_radians();
+            let span = span * (SPAN_WOBBLE * random.normal_f32()).exp();
             ahead.push(Start::new(
                 Tower {
-                    x: (tower.x - dx + jitter * random.normal()).clamp(0.0, 0.999),
-                    y: (tower.y - dy + jitter * random.normal()).clamp(0.0, 0.999),
+                    x: (tower.x - dx + jitter * random.normal_f32()).clamp(0.0, 0.999),
+                    y: (tower.y - dy + jitter * random.normal_f32()).clamp(0.0, 0.999),
                     bearing: tower.bearing + wobble,
                 },
                 span,
@@ -177,20 +177,20 @@ impl Follow<'_> {
         level: u8,
         parallel: Option<f32>,
     ) {
-        let mut random = Random::at(self.settings.seed, x, y, 1 << 40);
+        let mut random = SplitMix64::at_place(self.settings.seed, x, y, 1 << 40);
         let model = LineModel::at(y as u32, self.grid.zoom());
         let spot = self.spot(x, y);
         let starts = (0..LINES)
             .map(|line| {
                 // Evenly spread, since chance would leave holes.
-                let even = TAU * (line as f32 + random.uniform()) / LINES as f32;
+                let even = TAU * (line as f32 + random.unit_f32()) / LINES as f32;
                 let bearing = match parallel {
                     Some(bearing) if line % 2 == 0 => {
-                        bearing + (6.0 * random.normal()).to_radians()
+                        bearing + (6.0 * random.normal_f32()).to_radians()
                     }
                     _ => even,
                 };
-                let (x, y) = spot.unwrap_or_else(|| (random.uniform(), random.uniform()));
+                let (x, y) = spot.unwrap_or_else(|| (random.unit_f32(), random.unit_f32()));
                 let tower = Tower { x, y, bearing };
                 Start::new(tower, model.span(&mut random))
             })
@@ -312,7 +312,8 @@ impl Follow<'_> {
             towers: Vec::new(),
         };
         let number = self.tracks.len() as u32;
-        let mut random = Random::at(self.settings.seed, track.x, track.y, u64::from(number) << 8);
+        let mut random =
+            SplitMix64::at_place(self.settings.seed, track.x, track.y, u64::from(number) << 8);
         self.draw_lines(&mut track, &mut random);
         let known = self.sort_into_cells(&mut track);
         track.settle();

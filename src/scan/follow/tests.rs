@@ -5,7 +5,10 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use proptest::prelude::*;
 
 use super::*;
-use crate::tiles::{AttributionGrid, BlockCoord, Candidate, TileCoord, TileOutcome, VisitReason};
+use crate::{
+    random::SplitMix64,
+    tiles::{AttributionGrid, BlockCoord, Candidate, TileCoord, TileOutcome, VisitReason},
+};
 
 const ZOOM: u8 = 18;
 
@@ -32,7 +35,7 @@ fn line(seed: u64) -> HashSet<TileCoord> {
 
 /// The same, with the place of each tower in its tile.
 fn spots(seed: u64) -> HashMap<TileCoord, Spot> {
-    let mut random = random::Random::at(seed, 0, 0, 0);
+    let mut random = SplitMix64::at_place(seed, 0, 0, 0);
     let mut tiles = HashMap::new();
     let (mut x, mut y) = (180_001.0f32, random.between(109_100.0, 109_400.0));
     let mut bearing = random.between(-0.3, 0.3);
@@ -148,8 +151,8 @@ proptest! {
         let cover = area(width, height, hole && width > 40 && height > 40);
         let settings = FollowSettings { budget, window, seed, ..FollowSettings::default() };
         let hit = |tile: TileCoord| {
-            let mut random = random::Random::at(seed, tile.x.into(), tile.y.into(), 9);
-            random.uniform() * 1000.0 < hits_per_thousand as f32
+            let mut random = SplitMix64::at_place(seed, tile.x.into(), tile.y.into(), 9);
+            random.unit_f32() * 1000.0 < hits_per_thousand as f32
         };
         let units = scan(&cover, &settings, 0, hit);
         let seen = tiles_of(&units, &cover);

@@ -37,9 +37,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 pub use error::{CliError, EXIT_FAILED_TILES, EXIT_FATAL, EXIT_INTERRUPTED, OrHint};
-pub(crate) use model::kept;
-pub(crate) use model_args::DEMO_MODEL_BYTES;
-pub use model_args::{AdaptationArgs, DEMO_MODEL, EngineArgs, ModelArgs, ServerArgs};
+pub use model_args::{AdaptationArgs, EngineArgs, ModelArgs, ServerArgs};
 
 /// From a country's name to a map of likely high-voltage towers.
 #[derive(Debug, Parser)]

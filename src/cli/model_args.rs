@@ -14,14 +14,8 @@ use crate::{
         },
         remote::{Reference, RemoteModel, RemoteSettings, is_server},
     },
-    run::{LoadedModel, ModelChoice},
+    run::{DEMO_MODEL, LoadedModel, ModelChoice},
 };
-
-/// The name by which the built-in demo model is asked for.
-pub const DEMO_MODEL: &str = "demo";
-
-/// Trained on the synthetic world alone, and good for nothing else.
-pub(crate) static DEMO_MODEL_BYTES: &[u8] = include_bytes!("../../data/models/demo.onnx");
 
 /// The model and what it runs on.
 #[derive(Args, Clone, Debug, Default)]

@@ -42,6 +42,7 @@
 
 mod area;
 mod clocks;
+mod demo;
 mod error;
 mod estimate;
 mod guided_range;
@@ -62,6 +63,7 @@ mod strategy;
 
 pub use area::{AreaChoice, CoveredArea};
 pub use clocks::Clocks;
+pub use demo::{DEMO_IMAGERY, DEMO_MODEL};
 pub use error::RunError;
 pub use estimate::{Estimate, TILE_BYTES_ASSUMED};
 pub use guided_range::GuidedRange;

@@ -5,18 +5,18 @@ use std::{
     sync::Arc,
 };
 
-use super::{Observer, RunError};
-use crate::{
-    cli::{DEMO_MODEL, DEMO_MODEL_BYTES, kept},
-    predict::{
-        Model, PredictError,
-        onnx::{Inspection, OnnxModel, Settings, inspect_embedded, inspect_file},
-        remote::{RemoteModel, RemoteSettings, is_server},
-    },
+use super::{
+    Notice, Observer, RunError,
+    demo::{DEMO_MODEL, MODEL_BYTES, MODEL_NAME},
 };
-
-/// What the built-in model is called in reports.
-const DEMO_NAME: &str = "demo (built in)";
+use crate::predict::{
+    Model, PredictError,
+    onnx::{
+        Inspection, OnnxModel, Settings, UnreadableFastest, fastest_kept, inspect_embedded,
+        inspect_file,
+    },
+    remote::{RemoteModel, RemoteSettings, is_server},
+};
 
 /// Which model classifies the tiles, and on what.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +68,7 @@ impl ModelChoice {
     ///
     /// # Errors
     /// When it is no model, or cannot be used as asked.
-    pub fn load(&self, _observer: &mut dyn Observer) -> Result<LoadedModel, RunError> {
+    pub fn load(&self, observer: &mut dyn Observer) -> Result<LoadedModel, RunError> {
         match self {
             Self::Servers { settings, .. } => Ok(LoadedModel {
                 model: Arc::new(self.connect()?),
@@ -79,7 +79,7 @@ impl ModelChoice {
             Self::Demo(settings) | Self::File { settings, .. } => {
                 let mut model = self.load_onnx()?;
                 if settings.decided().is_nothing() {
-                    kept::arrange(&mut model);
+                    lay_out(&mut model, observer);
                 }
                 Ok(LoadedModel::of(Arc::new(model)))
             }
@@ -92,7 +92,7 @@ impl ModelChoice {
     /// As [`ModelChoice::load`], and when servers run the model.
     pub fn load_onnx(&self) -> Result<OnnxModel, RunError> {
         self.with_file(
-            |settings| OnnxModel::embedded(DEMO_NAME, DEMO_MODEL_BYTES, settings),
+            |settings| OnnxModel::embedded(MODEL_NAME, MODEL_BYTES, settings),
             OnnxModel::from_file,
         )
     }
@@ -103,7 +103,7 @@ impl ModelChoice {
     /// When it is no model, ONNX Runtime or the device cannot be used, or servers run the model.
     pub fn inspect(&self) -> Result<Inspection, RunError> {
         self.with_file(
-            |settings| inspect_embedded(DEMO_NAME, DEMO_MODEL_BYTES, settings),
+            |settings| inspect_embedded(MODEL_NAME, MODEL_BYTES, settings),
             inspect_file,
         )
     }
@@ -117,7 +117,7 @@ impl ModelChoice {
         match self {
             Self::Servers { urls, .. } if urls.is_empty() => Err(RunError::NoServers),
             Self::Servers { urls, settings } => Ok(RemoteModel::connect(urls, settings)?),
-            Self::Demo(_) => not_served(DEMO_NAME.to_owned()),
+            Self::Demo(_) => not_served(MODEL_NAME.to_owned()),
             Self::File { path, .. } => not_served(path.display().to_string()),
         }
     }
@@ -173,6 +173,26 @@ impl std::fmt::Debug for LoadedModel {
             .field("info", self.model.info())
             .field("served", &self.served)
             .finish()
+    }
+}
+
+/// Lays a model out as was found best on this machine, if that was ever measured.
+fn lay_out(model: &mut OnnxModel, observer: &mut dyn Observer) {
+    match fastest_kept(model) {
+        Ok(Some(fastest)) => {
+            model.arrange(fastest.arrangement);
+            observer.notice(&Notice::Arranged {
+                arrangement: fastest.arrangement,
+                tiles_per_s: fastest.tiles_per_s,
+            });
+        }
+        Ok(None) => {}
+        Err(UnreadableFastest { path, cause }) => {
+            observer.notice(&Notice::ArrangementUnreadable {
+                path,
+                reason: cause.to_string(),
+            });
+        }
     }
 }
 

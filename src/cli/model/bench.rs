@@ -4,7 +4,6 @@ use std::{process::ExitCode, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::kept;
 use crate::{
     cli::{
         AdaptationArgs, CliError, EngineArgs, ModelArgs, ServerArgs,
@@ -13,7 +12,7 @@ use crate::{
     predict::{
         Model,
         bench::{self, Measured},
-        onnx::{Arrangement, built_in_tiles, cores},
+        onnx::{Arrangement, built_in_tiles, cores, keep_fastest},
         remote::{RemoteModel, is_server},
     },
 };
@@ -84,7 +83,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let measured = bench::sweep(&mut model, &arrangements, &built_in_tiles(), duration)?;
     let best = bench::fastest(&measured);
     let kept = if decided.is_nothing() {
-        match kept::keep(&model, best.arrangement, best.tiles_per_s()) {
+        match keep_fastest(&model, best.arrangement, best.tiles_per_s()) {
             Ok(path) => Some(path),
             Err(error) => {
                 warn(format_args!("the best setting could not be kept: {error}"));

@@ -1,7 +1,6 @@
 //! `hvmap model`: what a model file is, whether it would run, and how fast.
 
 mod bench;
-pub mod kept;
 
 use std::process::ExitCode;
 

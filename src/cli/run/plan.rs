@@ -2,12 +2,9 @@
 
 use super::Args;
 use crate::{
-    cli::{CliError, DEMO_MODEL, area_args, command_line, notices::Told, run_trouble, terminal},
-    run::{Plan, ScoringSettings},
+    cli::{CliError, area_args, command_line, notices::Told, run_trouble, terminal},
+    run::{DEMO_IMAGERY, DEMO_MODEL, Plan, ScoringSettings},
 };
-
-/// The imagery of the demo.
-const DEMO_IMAGERY: &str = "synthetic:1";
 
 /// Resolves the arguments.
 ///

@@ -12,7 +12,6 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cli::terminal::{note, warn},
     digest,
     predict::{
         Model,
@@ -61,38 +60,48 @@ impl Place {
     }
 }
 
-/// Lays the model out as was found best on this machine, if that was ever measured, and says so.
-pub fn arrange(model: &mut OnnxModel) {
-    let Some(folder) = folder() else { return };
+/// The fastest arrangement that was ever measured for a model on this machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fastest {
+    pub arrangement: Arrangement,
+    pub tiles_per_s: f64,
+}
+
+/// What was measured is there and cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {}", path.display())]
+pub struct UnreadableFastest {
+    pub path: PathBuf,
+    #[source]
+    pub cause: io::Error,
+}
+
+/// What was found best for a model on this machine; nothing where it was never measured.
+///
+/// # Errors
+/// When what was kept cannot be read.
+pub fn fastest_kept(model: &OnnxModel) -> Result<Option<Fastest>, UnreadableFastest> {
+    let Some(folder) = folder() else {
+        return Ok(None);
+    };
     let place = Place::of(model);
     let path = folder.join(place.file_name());
-    match read(&path) {
-        Ok(Some(kept)) if kept.place == place => {
-            model.arrange(Arrangement {
-                workers: kept.workers.max(1),
-                threads: kept.threads.max(1),
-                batch_size: kept.batch.max(1),
-            });
-            note(format_args!(
-                "workers, threads and batch: {}, {} and {}, the fastest that `hvmap model bench` \
-                 measured here ({:.1} tiles/s)",
-                kept.workers, kept.threads, kept.batch, kept.tiles_per_s
-            ));
-        }
-        Ok(_) => {}
-        Err(error) => warn(format_args!(
-            "what `hvmap model bench` found cannot be read from {}, so the usual setting is used: \
-             {error}",
-            path.display()
-        )),
-    }
+    let kept = read(&path).map_err(|cause| UnreadableFastest { path, cause })?;
+    Ok(kept.filter(|kept| kept.place == place).map(|kept| Fastest {
+        arrangement: Arrangement {
+            workers: kept.workers.max(1),
+            threads: kept.threads.max(1),
+            batch_size: kept.batch.max(1),
+        },
+        tiles_per_s: kept.tiles_per_s,
+    }))
 }
 
 /// Keeps the fastest arrangement for runs to come; answers its file.
 ///
 /// # Errors
 /// When there is no folder for it, or it cannot be written.
-pub fn keep(model: &OnnxModel, best: Arrangement, tiles_per_s: f64) -> io::Result<PathBuf> {
+pub fn keep_fastest(model: &OnnxModel, best: Arrangement, tiles_per_s: f64) -> io::Result<PathBuf> {
     let folder = folder().ok_or_else(|| {
         io::Error::new(
             ErrorKind::NotFound,

@@ -1,5 +1,7 @@
 //! Properties of the strategy alone: made-up areas, towers and detectors.
 
+mod choices;
+
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use proptest::prelude::*;

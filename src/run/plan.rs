@@ -26,7 +26,7 @@ use crate::{
 ///     },
 /// };
 ///
-/// # fn main() -> Result<(), hvmap::run::RunError> {
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let area = AreaChoice::Bounds("12.40,43.90,12.48,43.95".parse()?).resolve(None)?;
 /// let plan = Plan::new(
 ///     CoveredArea::new(area, 18)?,

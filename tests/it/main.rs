@@ -25,6 +25,7 @@ mod raster;
 mod remote_model;
 mod remote_run;
 mod remote_tls;
+mod run_as_library;
 mod run_command;
 mod scores;
 mod serve_command;

@@ -111,8 +111,8 @@ impl Surroundings {
         if let Some(beside) = self.executable.as_deref().and_then(Path::parent) {
             folders.push(beside.to_owned());
             if let Some(above) = beside.parent() {
-                // Cargo puts tests and benches one folder deeper than the program.
-                if beside.ends_with("deps") {
+                // Cargo puts tests, benches and examples one folder deeper than the program.
+                if beside.ends_with("deps") || beside.ends_with("examples") {
                     folders.push(above.to_owned());
                 }
                 folders.push(above.join("lib/hvmap"));

@@ -73,8 +73,7 @@ impl fmt::Display for AreaWarning {
             }
             Self::Ignored { lines, points } => write!(
                 f,
-                "lines ({lines}) and points ({points}) have no area and are left out; --buffer \
-                 gives them one"
+                "lines ({lines}) and points ({points}) have no area and are left out"
             ),
             Self::NoCrs { layer } => write!(
                 f,
@@ -82,11 +81,7 @@ impl fmt::Display for AreaWarning {
                  longitude and latitude"
             ),
             Self::Boundary { country, note } => write!(f, "{country}: {note}"),
-            Self::FarParts {
-                country,
-                parts,
-                rest,
-            } => {
+            Self::FarParts { country, parts, .. } => {
                 let total: f64 = parts.iter().map(|(_, share)| share).sum();
                 write!(
                     f,
@@ -100,10 +95,7 @@ impl fmt::Display for AreaWarning {
                         percent => write!(f, "{comma}{name} {percent:.1} %")?,
                     }
                 }
-                match rest {
-                    Some(rest) => write!(f, "; --country {rest:?} leaves them out"),
-                    None => write!(f, "; --bbox or --area restricts the area"),
-                }
+                Ok(())
             }
         }
     }

@@ -7,7 +7,11 @@ use std::{
 
 use clap::{ArgGroup, Args, ValueEnum};
 
-use super::{CliError, OrHint, terminal};
+use super::{
+    CliError, OrHint,
+    hints::area::{explain, remedy},
+    terminal,
+};
 use crate::{
     area::{self, Area, AreaError, AreaWarning, Distance, RowOrder},
     run::{AreaChoice, CoveredArea},
@@ -77,7 +81,7 @@ impl AreaArgs {
     /// # Errors
     /// Whatever is wrong with it, with a hint what to do.
     pub fn resolve(&self) -> Result<Area, CliError> {
-        self.unhinted().map_err(with_hint)
+        self.unhinted().map_err(explain)
     }
 
     fn unhinted(&self) -> Result<Area, AreaError> {
@@ -134,10 +138,11 @@ pub fn announce(area: &Area) {
         area.label, area.provenance
     ));
     for warning in &area.warnings {
-        match warning {
+        match (warning, remedy(warning)) {
             // What a border is like is no fault of anyone.
-            AreaWarning::Boundary { .. } => terminal::note(format_args!("note: {warning}")),
-            _ => terminal::warn(warning),
+            (AreaWarning::Boundary { .. }, _) => terminal::note(format_args!("note: {warning}")),
+            (_, Some(remedy)) => terminal::warn(format_args!("{warning}; {remedy}")),
+            (_, None) => terminal::warn(warning),
         }
     }
 }
@@ -154,46 +159,4 @@ pub fn parse_zoom(text: &str) -> Result<u8, TilesError> {
             got: text.to_owned(),
         }),
     }
-}
-
-/// An area's trouble, with what to do about it.
-pub fn with_hint(error: AreaError) -> CliError {
-    let hint = hint_for(&error);
-    let error = CliError::from(error);
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
-}
-
-fn hint_for(error: &AreaError) -> Option<String> {
-    let hint = match error {
-        AreaError::UnknownCountry { .. } => {
-            "--country takes an English name or an ISO 3166 code; for any other place, give its \
-             outline with --area or --bbox"
-        }
-        AreaError::AmbiguousCountry { .. } => "give the full name or the ISO 3166 code",
-        AreaError::EmptyCountry { .. } => {
-            "give a finer outline with --area FILE, or a box with --bbox W,S,E,N"
-        }
-        AreaError::NotDegrees { .. } => {
-            "these look like metres: store the file with its coordinate system (GeoPackage, \
-             Shapefile with .prj), or reproject it: ogr2ogr -t_srs EPSG:4326 out.geojson IN"
-        }
-        AreaError::GeoJsonCrs { .. } => "reproject it: ogr2ogr -t_srs EPSG:4326 out.geojson IN",
-        AreaError::WithoutGdal { .. } => {
-            "turn it into GeoJSON: ogr2ogr -t_srs EPSG:4326 out.geojson IN"
-        }
-        AreaError::NotClosed { .. } => "repeat the ring's first point at its end",
-        AreaError::NoPolygons { found, .. } if found != "lines: 0, points: 0" => {
-            "--buffer DISTANCE gives lines and points an area"
-        }
-        #[cfg(feature = "gdal")]
-        AreaError::Vector {
-            cause: gdal::errors::GdalError::UnsupportedGdalGeometryType(_),
-            ..
-        } => "curves are not read: ogr2ogr -nlt CONVERT_TO_LINEAR out.gpkg IN",
-        _ => return None,
-    };
-    Some(hint.to_owned())
 }

@@ -8,9 +8,7 @@ use std::{
 };
 
 use super::{
-    CliError,
-    imagery_args::with_hint,
-    reviewed,
+    CliError, hints, reviewed,
     terminal::{self, grouped},
 };
 use crate::{
@@ -193,7 +191,8 @@ fn fetch_chips(
     source: &str,
     request: &ExportRequest<'_>,
 ) -> Result<HashMap<TileCoord, Vec<u8>>, CliError> {
-    let source = imagery::open(source, &SourceOptions::default()).map_err(with_hint)?;
+    let source =
+        imagery::open(source, &SourceOptions::default()).map_err(hints::imagery::explain)?;
     let (run, own) = (
         &request.detections().manifest().imagery,
         source.description(),
@@ -213,7 +212,7 @@ fn fetch_chips(
     let tiles = request.chips_missing().map_err(explain)?;
     let mut images = HashMap::new();
     for &tile in &tiles {
-        let image = match fetch_one(source.as_ref(), tile).map_err(with_hint)? {
+        let image = match fetch_one(source.as_ref(), tile).map_err(hints::imagery::explain)? {
             Fetched::Payload(bytes) => bytes.to_vec(),
             Fetched::Pixels(pixels) => encode_png(pixels.as_bytes()),
             Fetched::NoImagery | Fetched::Undecodable(_) | Fetched::Failed(_) => continue,

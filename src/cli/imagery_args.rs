@@ -2,13 +2,13 @@
 
 use std::{path::PathBuf, str::FromStr};
 
-use clap::{Args, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
 
-use super::CliError;
+use super::{CliError, hints::imagery::explain};
 #[cfg(feature = "gdal")]
 use crate::imagery::raster::{RasterOptions, Stretch};
 use crate::imagery::{
-    BodyHash, HttpOptions, ImageryError, ImagerySource, Scheme, SourceOptions,
+    BodyHash, HttpOptions, ImagerySource, Scheme, SourceOptions,
     http::{RATE_MIN, Timing},
     open,
 };
@@ -40,7 +40,7 @@ pub struct ImageryArgs {
 pub struct ImagerySettings {
     /// Order of the rows in a folder's file names: from the north (xyz) or the south (tms)
     #[arg(long, value_name = "SCHEME", value_enum, default_value_t)]
-    pub imagery_scheme: Scheme,
+    pub imagery_scheme: SchemeName,
 
     /// Bands of a raster to show as red, green and blue, or one as grey, counted from 1
     #[cfg(feature = "gdal")]
@@ -99,6 +99,25 @@ pub struct ImagerySettings {
     pub terms: Option<String>,
 }
 
+/// Order of the rows in file names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum SchemeName {
+    /// Row 0 is in the north, as on nearly every web map.
+    #[default]
+    Xyz,
+    /// Row 0 is in the south.
+    Tms,
+}
+
+impl From<SchemeName> for Scheme {
+    fn from(name: SchemeName) -> Self {
+        match name {
+            SchemeName::Xyz => Self::Xyz,
+            SchemeName::Tms => Self::Tms,
+        }
+    }
+}
+
 /// A name and a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {
@@ -117,7 +136,7 @@ impl ImagerySettings {
                 .collect()
         };
         SourceOptions {
-            scheme: self.imagery_scheme,
+            scheme: self.imagery_scheme.into(),
             attribution: self.attribution.clone(),
             terms: self.terms.clone(),
             http: HttpOptions {
@@ -144,7 +163,7 @@ impl ImagerySettings {
     /// # Errors
     /// As [`crate::imagery::open`], with what to do about it.
     pub fn open(&self, spec: &str) -> Result<Box<dyn ImagerySource>, CliError> {
-        open(spec, &self.options()).map_err(with_hint)
+        open(spec, &self.options()).map_err(explain)
     }
 
     /// Opens the imagery of a run.
@@ -152,17 +171,7 @@ impl ImagerySettings {
     /// # Errors
     /// As [`ImagerySettings::open`].
     pub fn for_run(&self, spec: &str) -> Result<Imagery, CliError> {
-        Imagery::open(spec, &self.options()).map_err(with_hint)
-    }
-}
-
-/// Imagery's trouble, with what to do about it.
-pub fn with_hint(error: ImageryError) -> CliError {
-    let hint = error.hint();
-    let error = CliError::from(error);
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
+        Imagery::open(spec, &self.options()).map_err(explain)
     }
 }
 

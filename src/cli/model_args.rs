@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{CliError, notices::Told, run_trouble};
+use super::{CliError, hints, notices::Told};
 use crate::{
     predict::{
         PredictError,
@@ -174,7 +174,7 @@ impl ModelArgs {
         } else {
             self.file()?
         };
-        choice.load(&mut Told).map_err(run_trouble::explain)
+        choice.load(&mut Told).map_err(hints::run::explain)
     }
 
     /// Asks the servers that were named.
@@ -182,7 +182,7 @@ impl ModelArgs {
     /// # Errors
     /// As [`ModelArgs::load`].
     pub fn connect(&self) -> Result<RemoteModel, CliError> {
-        self.servers()?.connect().map_err(run_trouble::explain)
+        self.servers()?.connect().map_err(hints::run::explain)
     }
 
     fn servers(&self) -> Result<ModelChoice, CliError> {
@@ -249,7 +249,7 @@ impl ModelArgs {
     /// # Errors
     /// As [`ModelArgs::load`].
     pub fn load_onnx(&self) -> Result<OnnxModel, CliError> {
-        self.file()?.load_onnx().map_err(run_trouble::explain)
+        self.file()?.load_onnx().map_err(hints::run::explain)
     }
 
     /// Looks into the model without insisting that it runs.
@@ -257,7 +257,7 @@ impl ModelArgs {
     /// # Errors
     /// When it is no model, or ONNX Runtime or the device cannot be used: with a hint.
     pub fn inspect(&self) -> Result<Inspection, CliError> {
-        self.file()?.inspect().map_err(run_trouble::explain)
+        self.file()?.inspect().map_err(hints::run::explain)
     }
 
     /// The one model named.

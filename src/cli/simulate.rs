@@ -5,8 +5,8 @@ use std::{path::PathBuf, process::ExitCode};
 use super::{
     CliError,
     area_args::{self, AreaArgs, parse_zoom},
+    hints,
     notices::Told,
-    run_trouble,
     scan_args::ScanArgs,
     terminal,
 };
@@ -94,7 +94,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let area = area_args::covered(args.area.resolve()?, args.zoom)?;
     area_args::announce(area.area());
     let simulation =
-        Simulation::new(area, settings(&args, scan), &mut Told).map_err(run_trouble::explain)?;
+        Simulation::new(area, settings(&args, scan), &mut Told).map_err(hints::run::explain)?;
     let thrown_away;
     let out = match &args.out {
         Some(out) => out.as_path(),
@@ -124,7 +124,7 @@ fn explain(error: RunError) -> CliError {
         RunError::OtherSettings { .. } => {
             CliError::from(error).hint("give this simulation another folder with --out")
         }
-        error => run_trouble::explain(error),
+        error => hints::run::explain(error),
     }
 }
 

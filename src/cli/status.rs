@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use super::{CliError, ledger_trouble, run::table, run_trouble, terminal::grouped};
+use super::{CliError, hints, ledger_trouble, run::table, terminal::grouped};
 use crate::{
     ledger::LedgerReader,
     run::{Report, visits},
@@ -29,7 +29,7 @@ pub struct Args {
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let ledger = LedgerReader::open(&args.dir).map_err(ledger_trouble::explain)?;
     let manifest = ledger.manifest()?;
-    let report = Report::of(&ledger, &args.dir).map_err(run_trouble::explain)?;
+    let report = Report::of(&ledger, &args.dir).map_err(hints::run::explain)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {

@@ -10,6 +10,12 @@ pub enum ImageryError {
     InvalidSource { origin: String, reason: String },
     #[error("{origin} is no imagery source that this program knows (expected {FORMS})")]
     UnknownForm { origin: String },
+    #[error("{setting} is out of range (got {got}, expected {expected})")]
+    OutOfRange {
+        setting: &'static str,
+        got: f64,
+        expected: String,
+    },
     #[error("imagery {origin} cannot be read")]
     Unreadable {
         origin: String,
@@ -54,31 +60,6 @@ pub enum ImageryError {
     },
 }
 
-impl ImageryError {
-    /// What a person may do about it, where that is not plain from the message.
-    #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::UnknownForm { .. } => Some(
-                "hvmap run --imagery synthetic:1 draws a world of its own; see --help for the \
-                 other forms",
-            ),
-            Self::Refused { .. } => Some(
-                "check the key and whether the provider's terms allow this use; what was fetched \
-                 is kept, and the same command goes on from there. A server that answers so where \
-                 it merely holds no tile needs --no-imagery-status",
-            ),
-            Self::Unreachable { .. } => Some(
-                "nothing is lost: run the same command again when the server is back, perhaps \
-                 with a lower --rate",
-            ),
-            Self::CacheOfOther { .. } => Some("name another --cache file for this source"),
-            Self::ZoomMissing { .. } => Some("choose a --zoom that the imagery has"),
-            _ => None,
-        }
-    }
-}
-
-/// The forms of `--imagery`, for messages.
+/// The forms of a source's name, for messages.
 pub const FORMS: &str = "an http(s) template such as https://host/{z}/{x}/{y}.jpg, a folder of \
      tiles, an .mbtiles file, a raster that GDAL opens, or synthetic:SEED";

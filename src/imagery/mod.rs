@@ -115,7 +115,7 @@ pub enum RetryClass {
 /// What people and the manifest are told about a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceDescription {
-    /// The source as it was named on the command line, with keys redacted. Two sources with the
+    /// The source as it was named, with keys redacted. Two sources with the
     /// same text are taken for the same imagery on resume.
     pub name: String,
     /// Credit that every output carries; empty when nothing is known.

@@ -1,4 +1,4 @@
-//! From the text after `--imagery` to a source.
+//! From a source's name to the source.
 
 use std::path::Path;
 

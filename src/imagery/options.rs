@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::raster::RasterOptions;
 use super::{BodyHash, SourceDescription, http::Timing};
 
-/// Settings of a source, from the command line.
+/// Settings of a source.
 #[derive(Clone, Debug, Default)]
 pub struct SourceOptions {
     /// Order of the rows in a folder's file names.
@@ -23,7 +23,7 @@ pub struct SourceOptions {
 }
 
 /// Order of the rows in file names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scheme {
     /// Row 0 is in the north, as on nearly every web map.
     #[default]

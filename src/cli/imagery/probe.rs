@@ -8,7 +8,8 @@ use crate::{
     cli::{
         CliError, OrHint,
         area_args::{self, AreaArgs},
-        imagery_args::{self, ImagerySettings},
+        hints,
+        imagery_args::ImagerySettings,
         terminal,
     },
     imagery::{
@@ -83,7 +84,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let cover = area_args::cover(&area, args.zoom)?;
     let source = args.settings.open(&args.source)?;
     let probe = probe::probe(source.as_ref(), &cover, args.count.into(), args.seed)
-        .map_err(imagery_args::with_hint)?;
+        .map_err(hints::imagery::explain)?;
     fs::write(&args.output, contact_sheet(&probe.tiles)).or_hint(|| {
         format!(
             "{} must be writable; -o names another file",

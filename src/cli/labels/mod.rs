@@ -22,7 +22,8 @@ use serde_json::json;
 use super::{
     CliError, OrHint,
     area_args::{self, AreaArgs},
-    imagery_args::{self, ImageryArgs},
+    hints,
+    imagery_args::ImageryArgs,
     reviewed, terminal,
 };
 use crate::{
@@ -259,7 +260,7 @@ fn fetch_all(
                     ControlFlow::Break(())
                 }
             })
-            .map_err(imagery_args::with_hint)?;
+            .map_err(hints::imagery::explain)?;
         if let Some(error) = failed_write {
             return Err(error.into());
         }

@@ -3,7 +3,7 @@
 use super::Args;
 use crate::{
     cli::{
-        CliError, run_trouble,
+        CliError, hints,
         terminal::{self, grouped, spoken},
     },
     run::{Estimate, GuidedRange, Plan, TILE_BYTES_ASSUMED},
@@ -11,7 +11,7 @@ use crate::{
 
 /// Prints the estimate: a table, or JSON.
 pub fn print(args: &Args, plan: &Plan) -> Result<(), CliError> {
-    let estimate = Estimate::of(plan, args.process.price_per_1000).map_err(run_trouble::explain)?;
+    let estimate = Estimate::of(plan, args.process.price_per_1000).map_err(hints::run::explain)?;
     if args.process.json {
         println!("{}", serde_json::to_string_pretty(&estimate)?);
         return Ok(());

@@ -23,7 +23,7 @@ pub use report::table;
 
 use self::{plan::plan, watch::Watch};
 use super::{
-    CliError, EXIT_FAILED_TILES, EXIT_INTERRUPTED, command_line, run_trouble,
+    CliError, EXIT_FAILED_TILES, EXIT_INTERRUPTED, command_line, hints,
     terminal::{self, grouped},
 };
 use crate::{
@@ -100,7 +100,7 @@ fn conclude(args: &Args, plan: &Plan, run: &Run<'_>, report: &Report) -> Result<
     terminal::note(table(report));
     terminal::note(report::what_to_open(run.out(), report.synthetic));
     if let Some(wanted) = args.scoring.audit {
-        say_audit(&run.draw_audit(wanted).map_err(run_trouble::explain)?);
+        say_audit(&run.draw_audit(wanted).map_err(hints::run::explain)?);
     }
     let retried = args.process.retry_failed;
     if plan.is_guided() && !retried {
@@ -150,9 +150,9 @@ fn explain(error: RunError, plan: &Plan) -> CliError {
             let other = differences.iter().any(|d| d.setting == "threshold");
             (dir.clone(), other)
         }
-        _ => return run_trouble::explain(error),
+        _ => return hints::run::explain(error),
     };
-    let mut explained = run_trouble::explain(error);
+    let mut explained = hints::run::explain(error);
     if other_threshold && let Some(hint) = &mut explained.hint {
         hint.push_str(&format!(
             "\nto see a finished run at another threshold: hvmap export {} --format geojson \

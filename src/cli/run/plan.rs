@@ -2,7 +2,7 @@
 
 use super::Args;
 use crate::{
-    cli::{CliError, area_args, command_line, notices::Told, run_trouble, terminal},
+    cli::{CliError, area_args, command_line, hints, notices::Told, terminal},
     run::{DEMO_IMAGERY, DEMO_MODEL, Plan, ScoringSettings},
 };
 
@@ -37,8 +37,8 @@ pub fn plan(args: &Args) -> Result<Plan, CliError> {
         keep_images: args.scoring.keep_images,
         allow_synthetic_model: args.scoring.allow_synthetic_model,
     };
-    let plan = Plan::new(area, imagery, model, &scan, &scoring, &mut Told)
-        .map_err(run_trouble::explain)?;
+    let plan =
+        Plan::new(area, imagery, model, &scan, &scoring, &mut Told).map_err(hints::run::explain)?;
     say_sources(&plan);
     Ok(plan)
 }

@@ -42,8 +42,8 @@ use tokio::{
 };
 
 use super::{
-    Emit, Fetched, ImageryError, ImagerySource, RequestCost, SourceDescription, SourceOptions,
-    addressing::ImageSize, cache::Cache,
+    Emit, Fetched, HttpOptions, ImageryError, ImagerySource, RequestCost, SourceDescription,
+    SourceOptions, addressing::ImageSize, cache::Cache,
 };
 use crate::tiles::{BlockCoord, TileCoord, WorkUnit};
 
@@ -55,6 +55,8 @@ const CONNECTIONS_LOOPBACK: usize = 16;
 const RATE_DEFAULT: f64 = 10.0;
 /// The lowest limit on requests a second, one in nearly three hours; 0 is no limit.
 pub const RATE_MIN: f64 = 1e-4;
+/// The most requests under way at once.
+pub const CONNECTIONS_MAX: usize = 256;
 /// Units fetched at once, so that the connections stay busy while a unit ends, and a tile that is
 /// tried again holds up nothing but its own unit.
 const CONCURRENT_UNITS: usize = 4;
@@ -91,9 +93,10 @@ impl HttpSource {
     /// Reads a template and sets up the client; no request is made yet.
     ///
     /// # Errors
-    /// When the template, a header or the cache cannot be used.
+    /// When the template, a header or the cache cannot be used, or a limit is out of its range.
     pub fn open(spec: &str, options: &SourceOptions) -> Result<Self, ImageryError> {
         let http = &options.http;
+        check_limits(http)?;
         let environment = |name: &str| std::env::var(name).ok();
         let mut template = Template::parse(spec, &environment)?;
         let headers = headers(&mut template, &http.headers, &environment)?;
@@ -333,6 +336,29 @@ fn headers(
         template.secrets.add(value);
     }
     Ok(headers)
+}
+
+/// Refuses limits that would leave the source unasked, or unlimited by oversight.
+fn check_limits(http: &HttpOptions) -> Result<(), ImageryError> {
+    let is_rate = |rate: f64| rate == 0.0 || (rate.is_finite() && rate >= RATE_MIN);
+    if let Some(got) = http.rate.filter(|&rate| !is_rate(rate)) {
+        return Err(ImageryError::OutOfRange {
+            setting: "the limit on requests a second",
+            got,
+            expected: format!("at least {RATE_MIN}, or 0 for none"),
+        });
+    }
+    let connections = http
+        .connections
+        .filter(|connections| !(1..=CONNECTIONS_MAX).contains(connections));
+    if let Some(got) = connections {
+        return Err(ImageryError::OutOfRange {
+            setting: "the number of connections",
+            got: got as f64,
+            expected: format!("1 to {CONNECTIONS_MAX}"),
+        });
+    }
+    Ok(())
 }
 
 /// A limiter that lets requests pass evenly, never two at once; `None` for no limit.

@@ -1,7 +1,8 @@
 //! What to do about a run that is impossible, or that ended before its plan was done.
 
-use super::{CliError, area_args, command_line, imagery_args, ledger_trouble, model_args};
+use super::{area, imagery};
 use crate::{
+    cli::{CliError, command_line, ledger_trouble, model_args},
     pipeline::{Answerer, PipelineError},
     run::RunError,
 };
@@ -57,8 +58,8 @@ pub fn explain(error: RunError) -> CliError {
 /// Trouble of a part of a run, which has its own words.
 fn plain(error: RunError) -> CliError {
     match error {
-        RunError::Area(error) => area_args::with_hint(error),
-        RunError::Imagery(error) => imagery_args::with_hint(error),
+        RunError::Area(error) => area::explain(error),
+        RunError::Imagery(error) => imagery::explain(error),
         RunError::Predict(error) => model_args::with_hint(error),
         RunError::Ledger(error) => ledger_trouble::explain(error),
         RunError::Pipeline(error) => pipeline_trouble(error),
@@ -86,7 +87,9 @@ fn pipeline_trouble(error: PipelineError) -> CliError {
         }
         error => {
             let advice = match &error {
-                PipelineError::Imagery(error) => error.hint().map(|hint| format!("{hint}\n")),
+                PipelineError::Imagery(error) => {
+                    imagery::hint(error).map(|hint| format!("{hint}\n"))
+                }
                 _ => None,
             };
             CliError::from(error).hint(format!(

@@ -1,0 +1,5 @@
+//! What to do about trouble, by the flags of the command line: one file for each module's errors.
+
+pub mod area;
+pub mod imagery;
+pub mod run;

@@ -13,18 +13,15 @@ use super::{
     terminal::{self, grouped},
 };
 use crate::{
-    detections::{Detections, LikelyGrid},
+    detections::Detections,
     evaluation::{
-        Evaluation, EvaluationSettings, Expected, Operation, Reported, ReviewCounts, TruthError,
+        Evaluation, EvaluationSettings, Operation, Reported, Review, ReviewError, TruthError,
         evaluate, read_truth,
     },
     export::{IfExists, write_curves},
     ledger::LedgerReader,
     osm::OsmError,
 };
-
-/// How many of the best hints the estimate is given for: where the bands end.
-const BEST: [usize; 3] = [100, 1_000, 10_000];
 
 /// Measure a run against known towers, or by what people said of its hints
 ///
@@ -117,16 +114,6 @@ struct Report {
     reviewed: Option<Review>,
 }
 
-/// What labels tell of a run's hints.
-#[derive(Serialize)]
-struct Review {
-    threshold: f32,
-    #[serde(flatten)]
-    counts: ReviewCounts,
-    /// The best hints, ever more of them, and all.
-    best: Vec<Expected>,
-}
-
 fn measure(
     args: &Args,
     detections: &Detections<'_>,
@@ -163,27 +150,14 @@ fn measure(
 
 fn review(detections: &Detections<'_>, path: &Path, threshold: f32) -> Result<Review, CliError> {
     let labels = reviewed::read(path)?;
-    let keep_threshold = detections.manifest().keep_threshold;
-    if threshold < keep_threshold {
-        return Err(CliError::new(format!(
-            "threshold {threshold} is below what the run kept: tiles that scored under \
-             {keep_threshold} are no hints"
-        ))
-        .hint(format!("give --threshold {keep_threshold} or more")));
-    }
-    let mut grid = LikelyGrid::of(detections, threshold, None)?;
-    let counts = labels.label(&mut grid);
-    reviewed::tell(path, &counts);
-    let towers = grid.towers();
-    let smaller = BEST.into_iter().filter(|&best| best < towers.len());
-    let best = smaller.chain([towers.len()]);
-    Ok(Review {
-        threshold,
-        counts,
-        best: best
-            .filter_map(|best| Expected::of(&towers[..best]))
-            .collect(),
-    })
+    let review = Review::of(detections, &labels, threshold).map_err(|error| match error {
+        ReviewError::ThresholdBelowKept { keep_threshold, .. } => {
+            CliError::from(error).hint(format!("give --threshold {keep_threshold} or more"))
+        }
+        error => CliError::from(error),
+    })?;
+    reviewed::tell(path, &review.counts);
+    Ok(review)
 }
 
 fn review_table(review: &Review) -> String {

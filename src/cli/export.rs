@@ -8,17 +8,19 @@ use std::{
 };
 
 use super::{
-    CliError, hints, reviewed,
+    CliError, hints,
+    notices::Told,
+    reviewed,
     terminal::{self, grouped},
 };
 use crate::{
     detections::{Comparison, MATCH_M, OsmStatus},
     evaluation::Expected,
     export::{self, Against, ExportError, ExportRequest, Format, Geometry, IfExists, Schema},
-    image::encode_png,
-    imagery::{self, Fetched, SourceOptions, probe::fetch_one},
+    imagery::{self, SourceOptions},
     ledger::LedgerReader,
     osm,
+    run::{self, RunError},
     tiles::TileCoord,
 };
 
@@ -193,40 +195,10 @@ fn fetch_chips(
 ) -> Result<HashMap<TileCoord, Vec<u8>>, CliError> {
     let source =
         imagery::open(source, &SourceOptions::default()).map_err(hints::imagery::explain)?;
-    let (run, own) = (
-        &request.detections().manifest().imagery,
-        source.description(),
-    );
-    if own.synthetic != run.synthetic {
-        return Err(CliError::new(
-            "chips of SYNTHETIC and of real imagery do not mix, and the run's is the other",
-        )
-        .hint(format!("the run's imagery is {}", run.name)));
-    }
-    if own.name != run.name {
-        terminal::warn(format_args!(
-            "the chips come from {}, not from the run's imagery, {}",
-            own.name, run.name
-        ));
-    }
-    let tiles = request.chips_missing().map_err(explain)?;
-    let mut images = HashMap::new();
-    for &tile in &tiles {
-        let image = match fetch_one(source.as_ref(), tile).map_err(hints::imagery::explain)? {
-            Fetched::Payload(bytes) => bytes.to_vec(),
-            Fetched::Pixels(pixels) => encode_png(pixels.as_bytes()),
-            Fetched::NoImagery | Fetched::Undecodable(_) | Fetched::Failed(_) => continue,
-        };
-        images.insert(tile, image);
-    }
-    if images.len() < tiles.len() {
-        terminal::warn(format_args!(
-            "{} of {} chips could not be fetched",
-            tiles.len() - images.len(),
-            tiles.len()
-        ));
-    }
-    Ok(images)
+    run::fetch_chips(source.as_ref(), request, &mut Told).map_err(|error| match error {
+        RunError::Export(error) => explain(error),
+        error => hints::run::explain(error),
+    })
 }
 
 /// Nothing drawn may lead to OpenStreetMap by oversight.

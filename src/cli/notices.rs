@@ -58,6 +58,12 @@ pub fn say(notice: &Notice) {
         Notice::EarlierScan => {
             terminal::note("what an earlier scan looked at is taken in and not looked at again")
         }
+        Notice::ChipsOfOtherImagery { chips, run } => terminal::warn(format_args!(
+            "the chips come from {chips}, not from the run's imagery, {run}"
+        )),
+        Notice::ChipsMissing { missing, wanted } => terminal::warn(format_args!(
+            "{missing} of {wanted} chips could not be fetched"
+        )),
         Notice::TowersOutside {
             outside,
             towers,

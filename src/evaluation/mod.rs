@@ -7,6 +7,7 @@
 mod evaluate;
 mod expected;
 mod reported;
+mod review;
 mod reviewed;
 mod truth;
 
@@ -16,5 +17,6 @@ pub use evaluate::{
 };
 pub use expected::Expected;
 pub use reported::Reported;
+pub use review::{Review, ReviewError};
 pub use reviewed::{ReviewCounts, Reviewed, ReviewedError, read_reviewed};
 pub use truth::{TruthError, read_truth};

@@ -89,6 +89,10 @@ pub enum RunError {
         dir.display()
     )]
     ServedModelChanged { dir: PathBuf, difference: String },
+    /// What a report shows of a run would be of drawn imagery where the run is of real one, or the
+    /// other way round.
+    #[error("chips of SYNTHETIC and of real imagery do not mix, and the run's is the other")]
+    ChipsOfOtherKind { run: String },
     /// The states of the tiles do not add up to the plan: a fault of hvmap or of the disk.
     #[error("the run's tiles do not add up (got {got} in all states, expected {planned})")]
     Miscounted { planned: u64, got: u64 },

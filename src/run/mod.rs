@@ -41,6 +41,7 @@
 //! ```
 
 mod area;
+mod chips;
 mod clocks;
 mod demo;
 mod error;
@@ -62,6 +63,7 @@ mod start;
 mod strategy;
 
 pub use area::{AreaChoice, CoveredArea};
+pub use chips::fetch_chips;
 pub use clocks::Clocks;
 pub use demo::{DEMO_IMAGERY, DEMO_MODEL};
 pub use error::RunError;

@@ -33,6 +33,10 @@ pub enum Notice {
     /// Another scan looked at a part of the area before: what it saw is taken in, and no tile is
     /// looked at twice.
     EarlierScan,
+    /// The images of a report come from other imagery than the run's.
+    ChipsOfOtherImagery { chips: String, run: String },
+    /// Images of a report that could not be fetched.
+    ChipsMissing { missing: usize, wanted: usize },
     /// Known towers that a simulation leaves out, because they lie outside the area.
     TowersOutside {
         outside: u64,

@@ -11,6 +11,7 @@ use std::{
 };
 
 use hvmap::{
+    export::ExportRequest,
     image::RgbTile,
     imagery::{
         Emit, FetchFailure, Fetched, ImageryError, ImagerySource, RetryClass, SourceDescription,
@@ -22,6 +23,7 @@ use hvmap::{
     run::{
         AreaChoice, Clocks, CoveredArea, GuidedSettings, Imagery, LoadedModel, ModelChoice, Notice,
         Observer, Plan, Report, Run, RunError, ScanSettings, ScoringSettings, StopHandle,
+        fetch_chips,
         simulation::{Hits, Simulation, SimulationSettings},
     },
     tiles::{StateCounts, TileCoord, WorkUnit},
@@ -369,6 +371,23 @@ fn a_run_says_synthetic_by_its_imagery_and_never_goes_on_with_the_other_kind() {
             assert!(settings.contains(&"imagery.synthetic"), "{settings:?}");
         }
         other => panic!("{:?}", other.map(|_| "opened")),
+    }
+}
+
+#[test]
+fn a_report_shows_no_drawn_images_of_a_run_over_real_imagery_nor_the_other_way_round() {
+    let source = |synthetic| Pictures::new(synthetic);
+    for synthetic in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = combined(false, synthetic, &scoring()).unwrap();
+        let mut run = Run::open(&plan, folder.path(), &mut ()).unwrap();
+        run.start(&StopHandle::default(), &mut ()).unwrap();
+        let request = ExportRequest::new(run.ledger(), 0.99).unwrap();
+        assert!(matches!(
+            fetch_chips(&source(!synthetic), &request, &mut ()),
+            Err(RunError::ChipsOfOtherKind { .. })
+        ));
+        fetch_chips(&source(synthetic), &request, &mut ()).unwrap();
     }
 }
 

@@ -49,6 +49,7 @@ pub fn explain(error: RunError) -> CliError {
         RunError::Miscounted { .. } | RunError::LeftOut { .. } => {
             "this is a fault of hvmap, please report it; what was committed is safe".to_owned()
         }
+        RunError::ChipsOfOtherKind { run } => format!("the run's imagery is {run}"),
         RunError::Osm(error) => error.hint().to_owned(),
         _ => return plain(error),
     };

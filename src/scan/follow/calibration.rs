@@ -6,7 +6,7 @@
 
 use super::{
     side::{Crowd, Side},
-    track::{Kind, Track},
+    track::{Track, TrackKind},
 };
 
 /// Tracks are told apart by the hits of their line, up to these numbers.
@@ -51,7 +51,7 @@ impl Bin {
 
 impl Calibration {
     pub(super) fn new() -> Self {
-        let bins = |count| vec![Bin::default(); Kind::COUNT * count];
+        let bins = |count| vec![Bin::default(); TrackKind::COUNT * count];
         Self {
             bins: bins(LENGTHS_COUNT * AGES * BINS),
             of_kinds: bins(BINS),
@@ -92,7 +92,7 @@ impl Calibration {
 /// Tracks whose predictions are judged together.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Class {
-    pub(super) kind: Kind,
+    pub(super) kind: TrackKind,
     length: usize,
     age: usize,
     crowd: Crowd,
@@ -138,7 +138,7 @@ mod tests {
     fn a_side_on_which_nothing_comes_true_is_expected_less_and_others_are_not() {
         let mut calibration = Calibration::new();
         let class = Class {
-            kind: Kind::Ahead,
+            kind: TrackKind::Ahead,
             length: 3,
             age: 0,
             crowd: Crowd::of(4),
@@ -153,7 +153,7 @@ mod tests {
         assert!((1.8..2.2).contains(&of(ahead)), "{}", of(ahead));
         assert!(of(aside) < 0.1, "{}", of(aside));
         let other = Class {
-            kind: Kind::Far,
+            kind: TrackKind::Far,
             ..class
         };
         assert!((calibration.factor(other, aside, 0.2) - 1.0).abs() < 1e-6);

@@ -5,8 +5,6 @@ use std::collections::hash_map::Entry;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use super::{Follow, track::Track};
-
 /// The tracks that wish for a tile or wait for its answer, by the tile's column and row.
 #[derive(Default)]
 pub(super) struct Claims(FxHashMap<(i32, i32), SmallVec<[u32; 2]>>);
@@ -17,7 +15,7 @@ impl Claims {
         self.0.get(&key(x, y)).map_or(&[], SmallVec::as_slice)
     }
 
-    fn add(&mut self, x: i64, y: i64, number: u32) {
+    pub(super) fn add(&mut self, x: i64, y: i64, number: u32) {
         self.0.entry(key(x, y)).or_default().push(number);
     }
 
@@ -44,49 +42,4 @@ impl Claims {
 
 fn key(x: i64, y: i64) -> (i32, i32) {
     (x as i32, y as i32)
-}
-
-impl Follow<'_> {
-    /// Takes a track in if it has a tile left.
-    pub(super) fn insert_if_open(&mut self, track: Track) {
-        if !track.cells.is_empty() {
-            let number = self.insert(track);
-            self.enqueue(number);
-        }
-    }
-
-    /// Takes a track in, which claims its tiles from now on. Returns its number.
-    pub(super) fn insert(&mut self, track: Track) -> u32 {
-        let number = self.tracks.len() as u32;
-        let mut track = Box::new(track);
-        self.find_sides(&mut track);
-        for cell in &track.cells {
-            let (x, y) = cell.tile();
-            let Some(block) = self.grid.block_of(x, y) else {
-                continue;
-            };
-            let of = &mut self.grid.blocks[block as usize];
-            if of.answered.contains(super::grid::index_of(x, y)) {
-                continue;
-            }
-            self.claims.add(x, y, number);
-            track.out += u16::from(!cell.open);
-            if of.tracks.last() != Some(&number) {
-                of.tracks.push(number);
-            }
-        }
-        self.tracks.push(Some(track));
-        number
-    }
-
-    /// Forgets a track.
-    pub(super) fn close(&mut self, number: u32) {
-        let Some(track) = self.tracks[number as usize].take() else {
-            return;
-        };
-        for cell in &track.cells {
-            let (x, y) = cell.tile();
-            self.claims.remove(x, y, number);
-        }
-    }
 }

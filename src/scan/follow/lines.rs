@@ -82,6 +82,17 @@ impl Start {
     }
 }
 
+/// The mean direction of starts, in radians.
+pub(super) fn mean_bearing(starts: &[Start]) -> f32 {
+    let (mut x, mut y) = (0.0, 0.0);
+    for start in starts {
+        let bearing = start.tower().bearing;
+        x += bearing.cos();
+        y += bearing.sin();
+    }
+    y.atan2(x)
+}
+
 /// A direction in 32,768ths of half a turn.
 #[derive(Clone, Copy, Debug)]
 struct Bearing(i16);

@@ -4,7 +4,7 @@
 //! more of a line's direction and span than one that does not. What it says may be wrong: drawn
 //! lines that disagree lose weight and are not refuted.
 
-use super::{Follow, lines::Tower, track::Kind};
+use super::{lines::Tower, track::TrackKind};
 use crate::{
     random::SplitMix64,
     tiles::{AttributionGrid, BlockOutcome, TileCoord},
@@ -26,27 +26,17 @@ const WEIGHT_MIN: f32 = 0.02;
 /// differs from what was believed by less than this; in logarithms.
 const SPAN_DIFFERS_MAX: f32 = 0.4;
 
-impl Follow<'_> {
-    /// The hits of an outcome of which the place is known: the tile's index, and the place.
-    pub(super) fn spots(&self, outcome: &BlockOutcome) -> Vec<(u16, Spot)> {
-        let Some(locate) = &self.locate else {
-            return Vec::new();
-        };
-        let of = |index, grid: &AttributionGrid| locate(outcome.block.tile(index), grid);
-        outcome
-            .candidates
-            .iter()
-            .filter_map(|candidate| {
-                let (x, y) = of(candidate.index, candidate.attribution.as_ref()?)?;
-                Some((candidate.index, (x.clamp(0.0, 0.999), y.clamp(0.0, 0.999))))
-            })
-            .collect()
-    }
-
-    /// Where in its tile a hit was seen, if that is known.
-    pub(super) fn spot(&self, x: i64, y: i64) -> Option<Spot> {
-        self.hits.get(&(x, y))?.spot
-    }
+/// The hits of an outcome of which the place is known: the tile's index, and the place.
+pub(super) fn spots(locate: &Locate<'_>, outcome: &BlockOutcome) -> Vec<(u16, Spot)> {
+    let of = |index, grid: &AttributionGrid| locate(outcome.block.tile(index), grid);
+    outcome
+        .candidates
+        .iter()
+        .filter_map(|candidate| {
+            let (x, y) = of(candidate.index, candidate.attribution.as_ref()?)?;
+            Some((candidate.index, (x.clamp(0.0, 0.999), y.clamp(0.0, 0.999))))
+        })
+        .collect()
 }
 
 /// What was seen at both ends of a line's next span, in tiles from the corner of the first.
@@ -71,7 +61,7 @@ impl Seen {
     /// built with, by what was believed.
     pub(super) fn correct(
         &self,
-        kind: Kind,
+        kind: TrackKind,
         begin: &mut Tower,
         end: &mut Tower,
         span: f32,
@@ -81,13 +71,13 @@ impl Seen {
             (end.x, end.y) = (x, y);
         }
         // The line that was found around an end need not pass it.
-        if kind == Kind::Around {
+        if kind == TrackKind::Around {
             return span;
         }
         if let Some((x, y)) = self.begin {
             (begin.x, begin.y) = (x, y);
         }
-        if self.begin.is_none() || self.end.is_none() || kind == Kind::Far {
+        if self.begin.is_none() || self.end.is_none() || kind == TrackKind::Far {
             return span;
         }
         let (dx, dy) = (end.x - begin.x, end.y - begin.y);

@@ -12,134 +12,73 @@
 //! `net` is laid where the queue has little left. The scan ends when no tile is worth
 //! [`FollowSettings::stop`] towers.
 
+mod around;
+mod belief;
+mod beside_rates;
+mod blocks;
 mod calibration;
 mod choose;
 mod claims;
 mod draw;
-mod grid;
+mod hits;
 mod learn;
 mod lines;
+mod linked_hits;
 mod located;
 mod near;
 mod net;
-mod place;
-mod predict;
+mod net_yield;
+mod order;
+mod predictor;
+mod pursuit;
+mod queue;
+mod reliability;
+mod reliability_map;
 mod settings;
 mod side;
-mod spawn;
+mod starts;
 #[cfg(test)]
 mod tests;
 mod track;
 
-use std::{
-    cmp::Ordering,
-    collections::{BinaryHeap, VecDeque},
-};
-
-use rustc_hash::FxHashMap;
-
 use self::{
-    calibration::Calibration, claims::Claims, grid::Grid, located::Spot, net::Net, track::Track,
+    belief::Belief,
+    choose::choose,
+    learn::learn,
+    located::spots,
+    net::Net,
+    order::{Answers, Order},
+    pursuit::Pursuit,
 };
 pub use self::{located::Locate, settings::FollowSettings};
 use super::{Next, Scan};
-use crate::tiles::{BlockOutcome, Cover, TileCoord, WorkUnit};
+use crate::tiles::{BlockOutcome, Cover, TileCoord, UNIT_TILES_MAX, WorkUnit};
 
-/// The strategy of `--scan follow`.
+/// The guided scan; see the module.
 pub struct Follow<'a> {
     settings: FollowSettings,
-    grid: Grid<'a>,
+    /// What is believed of the area, and the tracks that are followed there.
+    pursuit: Pursuit<'a>,
     net: Net,
-    calibration: Calibration,
-    /// By number, which is never used again.
-    tracks: Vec<Option<Box<Track>>>,
-    /// The tracks that wish for a tile or wait for its answer.
-    claims: Claims,
-    queue: BinaryHeap<Entry>,
-    hits: FxHashMap<(i64, i64), Hit>,
-    /// Tiles of the net that were answered, and hits of lines among them.
-    net_tiles: f32,
-    net_linked: f32,
+    order: Order,
     /// Tells where in its tile a tower stands, if the detector does.
     locate: Option<Box<Locate<'a>>>,
-    /// Outcomes that were learnt and not applied yet, and where the towers of hits were seen.
-    pending: VecDeque<(BlockOutcome, Vec<(u16, Spot)>)>,
-    applied: u64,
-    first_sequence: u64,
-    sequence: u64,
     tiles_asked: u64,
-}
-
-/// A hit.
-#[derive(Clone, Copy, Debug)]
-struct Hit {
-    /// The chance that it is a false positive, by what was expected.
-    false_share: f32,
-    /// Where in its tile the tower was seen, in tiles from the corner, if that is known.
-    spot: Option<Spot>,
-    /// Whether it belongs to a line.
-    linked: bool,
-    /// Whether it was found by the net alone.
-    by_net: bool,
-    /// Directions in which a line was followed from it, by sectors of 15°.
-    followed: u32,
-    /// Whether the tiles close to it were looked at as those of an end or a bend.
-    looked_near: bool,
-    /// Level of the net that led to it.
-    level: u8,
-    /// Direction of its line in radians, if it is linked.
-    bearing: f32,
-}
-
-/// A track in the queue with the worth of its best tile.
-#[derive(Debug, PartialEq)]
-struct Entry {
-    worth: f32,
-    track: u32,
-    version: u32,
-}
-
-impl Eq for Entry {}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> Ordering {
-        // Older tracks first among equals.
-        self.worth
-            .total_cmp(&other.worth)
-            .then(other.track.cmp(&self.track))
-            .then(self.version.cmp(&other.version))
-    }
-}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
 }
 
 impl<'a> Follow<'a> {
     /// A guided scan of a cover.
     #[must_use]
     pub fn new(cover: &'a Cover, settings: FollowSettings) -> Self {
-        let grid = Grid::new(cover, settings.false_positive_rate);
-        let net = Net::new(&grid, settings.seed);
+        let belief = Belief::new(cover, settings.recall, settings.false_positive_rate);
+        let net = Net::new(&belief.blocks, settings.seed);
         Self {
-            settings,
-            grid,
+            pursuit: Pursuit::new(belief, settings.seed, settings.stop),
             net,
-            calibration: Calibration::new(),
-            tracks: Vec::new(),
-            claims: Claims::default(),
-            queue: BinaryHeap::new(),
-            hits: FxHashMap::default(),
-            net_tiles: 0.0,
-            net_linked: 0.0,
+            order: Order::new(0, settings.window),
             locate: None,
-            pending: VecDeque::new(),
-            applied: 0,
-            first_sequence: 0,
-            sequence: 0,
             tiles_asked: 0,
+            settings,
         }
     }
 
@@ -147,9 +86,7 @@ impl<'a> Follow<'a> {
     #[must_use]
     pub fn starting_at(self, first_sequence: u64) -> Self {
         Self {
-            first_sequence,
-            applied: first_sequence,
-            sequence: first_sequence,
+            order: Order::new(first_sequence, self.settings.window),
             ..self
         }
     }
@@ -166,7 +103,8 @@ impl<'a> Follow<'a> {
     /// Looks first at places where towers are known or likely from elsewhere, and beside them.
     pub fn seed(&mut self, tiles: impl IntoIterator<Item = TileCoord>) {
         for tile in tiles {
-            self.look_at_seed(i64::from(tile.x), i64::from(tile.y));
+            let (x, y) = (i64::from(tile.x), i64::from(tile.y));
+            self.pursuit.look_at_seed(x, y);
         }
     }
 
@@ -174,8 +112,55 @@ impl<'a> Follow<'a> {
     /// asked for again, hits among them are followed, and they count towards the budget.
     pub fn remember(&mut self, outcome: &BlockOutcome) {
         self.tiles_asked += outcome.tiles.len() as u64;
-        let spots = self.spots(outcome);
-        self.take_in(outcome, &spots);
+        let answers = self.answers(outcome);
+        self.apply(&answers);
+    }
+
+    /// What an outcome tells the scan.
+    fn answers(&self, outcome: &BlockOutcome) -> Answers {
+        let locate = self.locate.as_deref();
+        Answers {
+            spots: locate.map_or_else(Vec::new, |locate| spots(locate, outcome)),
+            outcome: BlockOutcome {
+                sequence: outcome.sequence,
+                block: outcome.block,
+                wanted: outcome.wanted.clone(),
+                tiles: outcome.tiles.clone(),
+                // Of no more use here, and large.
+                candidates: Vec::new(),
+                low_contrast: Vec::new(),
+            },
+        }
+    }
+
+    fn apply(&mut self, answers: &Answers) {
+        learn(
+            &mut self.pursuit,
+            &self.net,
+            self.settings.threshold,
+            answers,
+        );
+    }
+
+    /// The next unit, if the budget allows one and any tile is worth it.
+    fn choose(&mut self) -> Option<WorkUnit> {
+        let left = match self.settings.budget {
+            Some(budget) => budget.saturating_sub(self.tiles_asked),
+            None => u64::MAX,
+        };
+        if left == 0 {
+            return None;
+        }
+        let tiles_max = left.min(UNIT_TILES_MAX as u64) as usize;
+        let stop = self.settings.stop;
+        let chosen = choose(&mut self.pursuit, &mut self.net, stop, tiles_max)?;
+        self.tiles_asked += chosen.tiles.count() as u64;
+        Some(WorkUnit {
+            sequence: self.order.number(),
+            block: self.pursuit.belief.blocks.get(chosen.block).coord,
+            wanted: chosen.tiles,
+            reason: chosen.reason,
+        })
     }
 }
 
@@ -185,59 +170,40 @@ impl Scan for Follow<'_> {
     }
 
     fn planned(&self) -> u64 {
-        self.grid.tiles()
+        self.pursuit.belief.blocks.tiles()
     }
 
     fn window(&self) -> Option<u64> {
-        Some(self.settings.window)
+        Some(self.order.window())
     }
 
     fn first_sequence(&self) -> u64 {
-        self.first_sequence
+        self.order.first()
     }
 
-    /// Unit *n* is chosen by the outcomes of units up to *n − W*; where those leave nothing worth a
-    /// visit, by as many more, one at a time in sequence, as it takes.
     fn next(&mut self) -> Next {
         loop {
-            while self.applied + self.settings.window <= self.sequence {
-                let Some((outcome, spots)) = self.pending.pop_front() else {
+            while self.order.is_behind() {
+                let Some(answers) = self.order.take() else {
                     return Next::Waiting;
                 };
-                self.apply(&outcome, &spots);
+                self.apply(&answers);
             }
-            if let Some((block, wanted, reason)) = self.choose() {
-                let sequence = self.sequence;
-                self.sequence += 1;
-                self.tiles_asked += wanted.count() as u64;
-                return Next::Unit(WorkUnit {
-                    sequence,
-                    block: self.grid.blocks[block as usize].coord,
-                    wanted,
-                    reason,
-                });
+            if let Some(unit) = self.choose() {
+                return Next::Unit(unit);
             }
-            if self.applied == self.sequence {
+            if self.order.is_settled() {
                 return Next::Finished;
             }
-            let Some((outcome, spots)) = self.pending.pop_front() else {
+            let Some(answers) = self.order.take() else {
                 return Next::Waiting;
             };
-            self.apply(&outcome, &spots);
+            self.apply(&answers);
         }
     }
 
     fn learn(&mut self, outcome: &BlockOutcome) {
-        let spots = self.spots(outcome);
-        let outcome = BlockOutcome {
-            sequence: outcome.sequence,
-            block: outcome.block,
-            wanted: outcome.wanted.clone(),
-            tiles: outcome.tiles.clone(),
-            // Of no more use here, and large.
-            candidates: Vec::new(),
-            low_contrast: Vec::new(),
-        };
-        self.pending.push_back((outcome, spots));
+        let answers = self.answers(outcome);
+        self.order.keep(answers);
     }
 }

@@ -6,8 +6,10 @@
 use std::f32::consts::{PI, TAU};
 
 use super::{
-    Follow,
-    track::{Kind, Track},
+    around::open_cell,
+    belief::Belief,
+    hits::Hits,
+    track::{Track, TrackKind},
 };
 
 /// How far the tiles reach, in tiles.
@@ -20,47 +22,38 @@ const SURROUNDINGS: i64 = 7;
 /// Where hits leave an angle free that is wider than this, a line ends or bends by 36° or more.
 const FREE_MIN: f32 = 1.2 * PI;
 
-impl Follow<'_> {
-    /// Looks at the tiles close to a hit, once, if a line ends or bends there.
-    pub(super) fn look_near(&mut self, x: i64, y: i64, level: u8) {
-        if self.widest_free(x, y) <= FREE_MIN {
-            return;
-        }
-        let Some(hit) = self.hits.get_mut(&(x, y)).filter(|hit| !hit.looked_near) else {
-            return;
-        };
-        hit.looked_near = true;
-        let chances = disc(REACH as i64).filter_map(|(dx, dy)| {
-            let distance = ((dx * dx + dy * dy) as f32).sqrt();
-            let &(_, chance) = CHANCES.iter().find(|&&(until, _)| distance <= until)?;
-            Some((self.unasked(x + dx, y + dy)?, chance))
-        });
-        let mut track = Track::of_chances(Kind::Near, (x, y), level, chances);
-        // That nothing is there.
-        let some = track.weights.iter().sum::<f32>();
-        track.weights.push(1.0 - some);
-        track.settle();
-        self.insert_if_open(track);
+/// The tiles close to a hit, once, if a line ends or bends there.
+pub(super) fn near(belief: &mut Belief<'_>, x: i64, y: i64, level: u8) -> Option<Track> {
+    if widest_free(&belief.hits, x, y) <= FREE_MIN || !belief.hits.look_near(x, y) {
+        return None;
     }
+    let chances = disc(REACH as i64).filter_map(|(dx, dy)| {
+        let distance = ((dx * dx + dy * dy) as f32).sqrt();
+        let &(_, chance) = CHANCES.iter().find(|&&(until, _)| distance <= until)?;
+        Some((open_cell(&belief.blocks, x + dx, y + dy)?, chance))
+    });
+    let mut track = Track::of_chances(TrackKind::Near, (x, y), level, chances);
+    // That nothing is there.
+    let some = track.weights.iter().sum::<f32>();
+    track.weights.push(1.0 - some);
+    track.settle();
+    Some(track)
+}
 
-    /// The widest angle around a hit in which no other hit of a line is near, in radians.
-    fn widest_free(&self, x: i64, y: i64) -> f32 {
-        let mut angles: Vec<f32> = disc(SURROUNDINGS)
-            .filter(|(dx, dy)| {
-                let other = self.hits.get(&(x + dx, y + dy));
-                other.is_some_and(|hit| hit.linked)
-            })
-            .map(|(dx, dy)| (dy as f32).atan2(dx as f32))
-            .collect();
-        angles.sort_by(f32::total_cmp);
-        let (Some(first), Some(last)) = (angles.first(), angles.last()) else {
-            return TAU;
-        };
-        angles
-            .windows(2)
-            .map(|pair| pair[1] - pair[0])
-            .fold(first + TAU - last, f32::max)
-    }
+/// The widest angle around a hit in which no other hit of a line is near, in radians.
+fn widest_free(hits: &Hits, x: i64, y: i64) -> f32 {
+    let mut angles: Vec<f32> = disc(SURROUNDINGS)
+        .filter(|(dx, dy)| hits.bearing(x + dx, y + dy).is_some())
+        .map(|(dx, dy)| (dy as f32).atan2(dx as f32))
+        .collect();
+    angles.sort_by(f32::total_cmp);
+    let (Some(first), Some(last)) = (angles.first(), angles.last()) else {
+        return TAU;
+    };
+    angles
+        .windows(2)
+        .map(|pair| pair[1] - pair[0])
+        .fold(first + TAU - last, f32::max)
 }
 
 /// The way to the other tiles within a distance in tiles, and somewhat beyond.

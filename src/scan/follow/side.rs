@@ -6,12 +6,6 @@
 
 use std::f32::consts::TAU;
 
-use super::{
-    Follow,
-    spawn::mean_bearing,
-    track::{Kind, Track},
-};
-
 /// Up to these distances in tiles, tiles are told apart.
 const DISTANCES: [f32; 9] = [1.5, 2.5, 3.5, 4.5, 6.0, 8.0, 12.0, 16.0, 24.0];
 /// The same of the angles from straight ahead, in degrees.
@@ -57,28 +51,6 @@ impl Crowd {
 
     pub(super) fn index(self) -> usize {
         usize::from(self.0)
-    }
-}
-
-impl Follow<'_> {
-    /// What is around the tower that a track begins at.
-    pub(super) fn crowd(&self, track: &Track) -> Crowd {
-        Crowd::of(self.grid.linked_near(track.x, track.y))
-    }
-
-    /// Sorts the tiles of a track by where they lie.
-    pub(super) fn find_sides(&self, track: &mut Track) {
-        let (x, y) = (track.x, track.y);
-        let bearing = if track.kind == Kind::Through || track.kind.is_of_tiles() {
-            let linked = self.hits.get(&(x, y)).filter(|hit| hit.linked);
-            linked.map(|hit| hit.bearing)
-        } else {
-            Some(mean_bearing(&track.starts))
-        };
-        for cell in &mut track.cells {
-            let (to_x, to_y) = cell.tile();
-            cell.side = Side::of((to_x - x) as f32, (to_y - y) as f32, bearing);
-        }
     }
 }
 

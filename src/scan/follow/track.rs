@@ -9,15 +9,21 @@
 use super::{
     lines::{Mark, Start, Tower},
     side::Side,
-    spawn::EVIDENCE_MAX,
 };
+use crate::tiles::VisitReason;
 
 /// Lines drawn for a track: as many as bits in [`Cell::lines`].
 pub(super) const LINES: usize = 128;
 
+/// Evidence is cut off here: no chain makes its line more certain than the model is.
+pub(super) const EVIDENCE_MAX: f32 = 1e4;
+/// A line is believed to go on from a hit, and nowhere else, if that explains the hit with this
+/// chance: towers of other lines stand where a track expects few of its own.
+const PASSED: f32 = 0.95;
+
 /// What a track looks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TrackKind {
     /// A line of unknown direction through a lone hit.
     Through,
     /// The next towers of a line.
@@ -36,12 +42,22 @@ pub(super) enum Kind {
     Seed,
 }
 
-impl Kind {
+impl TrackKind {
     pub(super) const COUNT: usize = 8;
 
     /// Whether it is bare tiles, without lines.
     pub(super) fn is_of_tiles(self) -> bool {
         matches!(self, Self::Beside | Self::Near | Self::Seed)
+    }
+
+    /// What a visit for such a track is called.
+    pub(super) fn reason(self) -> VisitReason {
+        match self {
+            Self::Through | Self::Ahead | Self::Between => VisitReason::Follow,
+            Self::Far | Self::Around | Self::Near => VisitReason::End,
+            Self::Beside => VisitReason::Neighbour,
+            Self::Seed => VisitReason::Seed,
+        }
     }
 }
 
@@ -82,7 +98,7 @@ impl Cell {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Track {
-    pub(super) kind: Kind,
+    pub(super) kind: TrackKind,
     /// Hits of the line so far, at least 1.
     pub(super) hits: u8,
     /// Level of the net that found the line.
@@ -116,10 +132,24 @@ pub(super) struct Track {
 }
 
 impl Track {
+    /// A track of lines that start in a tile, none of them drawn yet.
+    pub(super) fn of_lines(kind: TrackKind, (x, y): (i64, i64), starts: Vec<Start>) -> Self {
+        let begun_with = match kind {
+            TrackKind::Ahead | TrackKind::Through => starts.clone(),
+            _ => Vec::new(),
+        };
+        Self {
+            begun_with,
+            starts,
+            succeeded: false,
+            ..Self::of_tiles(kind, (x, y), 0, 1.0, Vec::new(), Vec::new())
+        }
+    }
+
     /// A track of bare tiles, without lines, of a place `(x, y)`; real with a chance of
     /// `share`, whatever the rate of false positives.
     pub(super) fn of_tiles(
-        kind: Kind,
+        kind: TrackKind,
         (x, y): (i64, i64),
         level: u8,
         share: f32,
@@ -150,7 +180,7 @@ impl Track {
 
     /// The same of tiles with a chance each.
     pub(super) fn of_chances(
-        kind: Kind,
+        kind: TrackKind,
         at: (i64, i64),
         level: u8,
         chances: impl Iterator<Item = (Cell, f32)>,
@@ -187,6 +217,33 @@ impl Track {
     pub(super) fn chance_met(&self) -> f32 {
         let met: f32 = ones(self.met).map(|line| self.weights[line]).sum();
         met / self.total.max(f32::MIN_POSITIVE)
+    }
+
+    /// The line goes on from a hit with a chance of `explained`: what is left of the track are the
+    /// towers on the way there. Returns the cells that it gives up.
+    pub(super) fn pass(&mut self, x: i64, y: i64, explained: f32) -> Vec<Cell> {
+        let Some(at) = self.cell_at(x, y) else {
+            return Vec::new();
+        };
+        if self.kind == TrackKind::Around || explained < PASSED {
+            self.share *= 1.0 - explained;
+            return Vec::new();
+        }
+        let lines = self.cells[at].lines;
+        self.reweigh(!lines, 1.0 - explained);
+        self.kind = TrackKind::Between;
+        self.succeeded = false;
+        let (dx, dy) = (x - self.x, y - self.y);
+        let reach = dx * dx + dy * dy;
+        let (track_x, track_y) = (self.x, self.y);
+        let on_the_way = |cell: &Cell| {
+            let tile = cell.tile();
+            let (cx, cy) = (tile.0 - track_x, tile.1 - track_y);
+            tile == (x, y) || cx * cx + cy * cy < reach && cx * dx + cy * dy > 0
+        };
+        self.cells
+            .extract_if(.., |cell| !on_the_way(cell))
+            .collect()
     }
 
     /// Sums the weights again.

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{located::Spot, *};
 use crate::{
     random::SplitMix64,
     tiles::{AttributionGrid, BlockCoord, Candidate, TileCoord, TileOutcome, VisitReason},

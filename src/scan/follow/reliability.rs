@@ -1,4 +1,4 @@
-//! How a place answers: its rate of false positives, and how far its tracks are to be trusted.
+//! How reliable a place is: its rate of false positives, and how far its tracks are to be trusted.
 //!
 //! A tile in which tracks predict a hit with a chance *p* is one with the chance *λp + r*: *r* is
 //! the rate of false positives, and *λ* how often what was predicted is there at all. Lines give
@@ -54,9 +54,9 @@ impl Answers {
     }
 }
 
-/// What a place is like.
+/// What hits and tracks of a place are worth.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct Reliability {
     /// Chance that a tile without a tower is a hit.
     pub(super) rate: f32,
     /// How often what tracks predict is there, from 0 to 1.
@@ -65,7 +65,7 @@ pub(super) struct Place {
     pub(super) tiles: f32,
 }
 
-impl Place {
+impl Reliability {
     /// A place of which nothing was seen, in an area with a mean rate.
     pub(super) fn unseen(mean: f32) -> Self {
         Self {

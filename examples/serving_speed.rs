@@ -20,13 +20,14 @@ use std::{
 
 use bytes::Bytes;
 use hvmap::{
+    http::connections::{CONNECTIONS_MAX, Patience},
     image::{self, RGB_BYTES},
     predict::{
         Batch, Model, Predictions,
         onnx::{DeviceChoice, OnnxModel, Settings},
         remote::{RemoteModel, RemoteSettings},
     },
-    serve::{Batching, CONNECTIONS_MAX, Config, METRICS_PATH, ModelFolder, Patience, Server},
+    serve::{Batching, Config, METRICS_PATH, ModelFolder, Server},
 };
 
 /// Images in a client's request.

@@ -6,6 +6,7 @@
 //! `ARCHITECTURE.md` walks through it and states the invariants.
 
 pub mod area;
+pub mod causes;
 pub mod cli;
 pub mod detections;
 pub mod digest;
@@ -13,6 +14,7 @@ pub mod evaluation;
 pub mod export;
 #[cfg(feature = "gdal")]
 mod gdal_reports;
+pub mod http;
 pub mod image;
 pub mod imagery;
 pub mod ledger;

@@ -10,10 +10,11 @@ use std::{
 
 use super::{CliError, EngineArgs, terminal::note};
 use crate::{
+    http::connections::{CONNECTIONS_MAX, Patience},
     predict::onnx::Settings,
     serve::{
-        Batching, BatchingFile, CONNECTIONS_MAX, Config, METRICS_PATH, ModelFolder, Patience,
-        ServeError, Server, read_metrics_path, read_models,
+        Batching, BatchingFile, Config, METRICS_PATH, ModelFolder, ServeError, Server,
+        read_metrics_path, read_models,
     },
 };
 

@@ -17,6 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::{Batching, ServeError, metrics::ModelMetrics};
 use crate::{
+    causes,
     image::{self, RGB_BYTES},
     predict::{Batch, Classifier, Model, Predictions},
 };
@@ -264,7 +265,7 @@ fn work(shared: &Shared, mut classifier: Box<dyn Classifier>) {
         shared.metrics.note_batch(waited, started.elapsed());
         let failure = match outcome {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(ServeError::Model(error).chain()),
+            Ok(Err(error)) => Some(causes::on_one_line(&error)),
             Err(_) => Some("the engine panicked".to_owned()),
         };
         let count = decoded.len();

@@ -100,16 +100,4 @@ impl ServeError {
             Self::ReadFile { .. } | Self::Thread(_) => None,
         }
     }
-
-    /// The error and its causes on one line.
-    #[must_use]
-    pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        text
-    }
 }

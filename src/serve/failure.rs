@@ -2,6 +2,8 @@
 
 use tonic::Code;
 
+use crate::http::bodies::BodyError;
+
 /// Seconds after which a client that was turned away may come back.
 pub(super) const RETRY_AFTER_S: u32 = 1;
 
@@ -32,6 +34,16 @@ impl Failure {
 
     pub(super) fn internal(text: impl Into<String>) -> Self {
         Self::new(Code::Internal, text)
+    }
+}
+
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Self {
+        let code = match error {
+            BodyError::MemoryFull { .. } => Code::Unavailable,
+            BodyError::Late => Code::DeadlineExceeded,
+        };
+        Self::new(code, error.to_string())
     }
 }
 

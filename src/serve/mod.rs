@@ -10,13 +10,11 @@
 //! queue.
 
 mod batcher;
-mod connections;
 mod error;
 mod facts;
 mod failure;
 mod folder;
 mod grpc;
-mod incoming;
 mod infer;
 mod metrics;
 mod repository;
@@ -25,25 +23,18 @@ mod service;
 mod signatures;
 mod text_files;
 
-use std::{
-    net::{SocketAddr, TcpListener},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use connections::Http;
-pub use connections::{CONNECTIONS_MAX, Patience};
 pub use error::ServeError;
 pub use folder::{ModelFolder, VersionPolicy};
 use repository::Repository;
 use service::Service;
 pub use text_files::{BatchingFile, read_metrics_path, read_models};
-use tokio::{
-    sync::{Semaphore, watch},
-    task::JoinSet,
-};
 
-use crate::predict::onnx::Settings;
+use crate::{
+    http::connections::{Listeners, Patience, Version, bind},
+    predict::onnx::Settings,
+};
 
 /// Where TF Serving has its metrics.
 pub const METRICS_PATH: &str = "/monitoring/prometheus/metrics";
@@ -98,9 +89,7 @@ impl Default for Batching {
 pub struct Server {
     rest: SocketAddr,
     grpc: SocketAddr,
-    stop: watch::Sender<bool>,
-    /// One a listener, until it has answered what it took.
-    listening: JoinSet<()>,
+    listeners: Listeners,
     runtime: Option<tokio::runtime::Runtime>,
     repository: Arc<Repository>,
 }
@@ -121,8 +110,15 @@ impl Server {
     /// When a model cannot be used, or the address cannot be listened at; nothing listens then.
     pub fn start(config: &Config) -> Result<Self, ServeError> {
         let repository = Arc::new(Repository::open(config)?);
-        let (rest_listener, rest) = bind(config.rest, "--rest_api_port")?;
-        let (grpc_listener, grpc) = bind(config.grpc, "--port")?;
+        let bound = |address, flag| {
+            bind(address).map_err(|source| ServeError::Listen {
+                address,
+                flag,
+                source,
+            })
+        };
+        let (rest_listener, rest) = bound(config.rest, "--rest_api_port")?;
+        let (grpc_listener, grpc) = bound(config.grpc, "--port")?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("serve")
@@ -135,34 +131,23 @@ impl Server {
             config.request_timeout,
             config.metrics_path.clone(),
         ));
-        let (stop, stopped) = watch::channel(false);
-        let room = Arc::new(Semaphore::new(config.connections_max));
-        let mut listening = JoinSet::new();
-        for (listener, http, router) in [
-            (rest_listener, Http::One, rest::router(Arc::clone(&service))),
-            (grpc_listener, Http::Two, grpc::router(&service)),
+        let mut listeners = Listeners::new(config.connections_max, config.patience);
+        for (listener, version, router) in [
+            (
+                rest_listener,
+                Version::Http1,
+                rest::router(Arc::clone(&service)),
+            ),
+            (grpc_listener, Version::Http2, grpc::router(&service)),
         ] {
-            let listener = {
-                let _inside = runtime.enter();
-                tokio::net::TcpListener::from_std(listener).map_err(ServeError::Thread)?
-            };
-            listening.spawn_on(
-                connections::serve(
-                    listener,
-                    http,
-                    router,
-                    config.patience,
-                    Arc::clone(&room),
-                    stopped.clone(),
-                ),
-                runtime.handle(),
-            );
+            listeners
+                .listen(runtime.handle(), listener, version, router)
+                .map_err(ServeError::Thread)?;
         }
         Ok(Self {
             rest,
             grpc,
-            stop,
-            listening,
+            listeners,
             runtime: Some(runtime),
             repository,
         })
@@ -190,19 +175,12 @@ impl Server {
     /// answered.
     pub fn stop(mut self) -> bool {
         self.repository.close();
-        let _ = self.stop.send(true);
         let Some(runtime) = self.runtime.take() else {
             return false;
         };
-        let listening = &mut self.listening;
-        let drained = runtime.block_on(async {
-            tokio::time::timeout(DRAIN_PATIENCE, async {
-                while listening.join_next().await.is_some() {}
-            })
-            .await
-        });
+        let drained = runtime.block_on(self.listeners.stop(DRAIN_PATIENCE));
         runtime.shutdown_background();
-        drained.is_ok()
+        drained
     }
 }
 
@@ -213,17 +191,4 @@ impl Drop for Server {
             runtime.shutdown_background();
         }
     }
-}
-
-/// Listens, so that a port that is taken is known before anything is answered.
-fn bind(address: SocketAddr, flag: &'static str) -> Result<(TcpListener, SocketAddr), ServeError> {
-    let failed = |source| ServeError::Listen {
-        address,
-        flag,
-        source,
-    };
-    let listener = TcpListener::bind(address).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
 }

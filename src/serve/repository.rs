@@ -21,9 +21,12 @@ use super::{
     folder::{ModelFolder, VersionPolicy, changed, model_file, versions_in},
     metrics::{ModelMetrics, RequestMetrics},
 };
-use crate::predict::{
-    Model as _, ModelInfo, PredictError,
-    onnx::{Contract, OnnxModel, Settings},
+use crate::{
+    causes,
+    predict::{
+        Model as _, ModelInfo, PredictError,
+        onnx::{Contract, OnnxModel, Settings},
+    },
 };
 
 /// A version's life, in TF Serving's words.
@@ -280,7 +283,7 @@ impl Repository {
         let found = match versions_in(&entry.folder.path) {
             Ok(found) => found,
             Err(error) => {
-                tracing::warn!(model = name, "{}", error.chain());
+                tracing::warn!(model = name, "{}", causes::on_one_line(&error));
                 return;
             }
         };
@@ -335,7 +338,7 @@ impl Repository {
                 true
             }
             Err(error) => {
-                let error = error.chain();
+                let error = causes::on_one_line(&error);
                 tracing::warn!(model = name, version, "not loaded: {error}");
                 entry.set(version, status(State::End, Some(error)));
                 false

@@ -18,11 +18,15 @@ use tonic::Code;
 use super::{
     batcher::{Answer, Image, NotTaken, Refusal},
     failure::{Failure, code_name},
-    incoming::Memory,
     metrics::Call,
     repository::{Entry, Repository, Served, VersionStatus},
 };
+use crate::http::bodies::Memory;
 
+/// The largest request body or message that is read.
+pub(super) const BODY_BYTES_MAX: usize = 64 << 20;
+/// Bytes of all requests that are in work, over all protocols.
+const HELD_BYTES_MAX: usize = 512 << 20;
 /// Requests with images in work at once.
 const REQUESTS_MAX: usize = 64;
 
@@ -88,7 +92,7 @@ impl Service {
             repository,
             timeout,
             metrics_path,
-            memory: Memory::default(),
+            memory: Memory::new(HELD_BYTES_MAX),
             requests: Semaphore::new(REQUESTS_MAX),
         }
     }

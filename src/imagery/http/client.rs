@@ -1,6 +1,6 @@
 //! The HTTP client: one request, one answer.
 
-use std::{error::Error as _, time::Duration};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{Client, Response, header::HeaderMap, redirect};
@@ -11,7 +11,7 @@ use super::{
     capture::LastCapture,
     timing::Timing,
 };
-use crate::imagery::secrets::Secrets;
+use crate::{causes, imagery::secrets::Secrets};
 
 /// The largest body that is read: far more than any tile.
 const BODY_BYTES_MAX: usize = 16 << 20;
@@ -121,17 +121,7 @@ fn late(what: &str, waited: Duration) -> Answer {
 fn failed(error: reqwest::Error, secrets: &Secrets) -> Answer {
     let is_redirect = error.is_redirect();
     let error = error.without_url();
-    let mut reason = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !reason.contains(&text) {
-            reason.push_str(": ");
-            reason.push_str(&text);
-        }
-        source = cause.source();
-    }
-    let reason = secrets.scrub(&reason);
+    let reason = secrets.scrub(&causes::on_one_line(&error));
     if is_redirect {
         Answer::Permanent { reason }
     } else {

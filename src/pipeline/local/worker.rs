@@ -17,6 +17,7 @@ use super::{
     batch::{Slots, Unfit},
 };
 use crate::{
+    causes,
     pipeline::PipelineError,
     predict::{Classifier, Model, ModelInfo, PredictError, Predictions},
     telemetry::Activity,
@@ -263,7 +264,7 @@ impl Worker {
                 self.settle(slot, TileOutcome::Undecodable, &reason);
                 ControlFlow::Continue(())
             }
-            None => self.fail_because(slot, &chain(error)),
+            None => self.fail_because(slot, &causes::on_one_line(error)),
         }
     }
 
@@ -310,15 +311,4 @@ impl Worker {
             ControlFlow::Break(())
         }
     }
-}
-
-/// An error and its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

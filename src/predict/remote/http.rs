@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use super::{
     RemoteSettings,
-    endpoint::{ANSWER_BYTES_MAX, CONNECT_TIMEOUT, Reply, chain, clipped},
+    endpoint::{ANSWER_BYTES_MAX, CONNECT_TIMEOUT, Reply, clipped},
 };
+use crate::causes;
 
 /// Bytes of JSON before the binary tensors, in KServe v2's requests and answers.
 pub(super) const JSON_LENGTH_HEADER: &str = "inference-header-content-length";
@@ -42,7 +43,7 @@ pub(super) async fn ask(request: RequestBuilder) -> Result<Answer, String> {
     let response = request
         .send()
         .await
-        .map_err(|error| chain(&error.without_url()))?;
+        .map_err(|error| causes::on_one_line(&error.without_url()))?;
     let headers = response.headers();
     let json_length = headers
         .get(JSON_LENGTH_HEADER)
@@ -77,7 +78,7 @@ async fn read(mut response: Response) -> Result<Bytes, String> {
     while let Some(chunk) = response
         .chunk()
         .await
-        .map_err(|error| chain(&error.without_url()))?
+        .map_err(|error| causes::on_one_line(&error.without_url()))?
     {
         if body.len() + chunk.len() > ANSWER_BYTES_MAX {
             return Err(format!(

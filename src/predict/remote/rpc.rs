@@ -12,9 +12,10 @@ use tonic::{
 use super::{
     RemoteSettings,
     described::Facts,
-    endpoint::{CONNECT_TIMEOUT, Reply, chain, clipped},
+    endpoint::{CONNECT_TIMEOUT, Reply, clipped},
     place::Place,
 };
+use crate::causes;
 
 /// The header of an answer in which `hvmap serve` says, as JSON, what its protocol has no field for.
 const FACTS_HEADER: &str = "hvmap-model-bin";
@@ -22,13 +23,15 @@ const FACTS_HEADER: &str = "hvmap-model-bin";
 /// Connects at the first request, and again after a failure.
 pub(super) fn channel(place: &Place, settings: &RemoteSettings) -> Result<Channel, String> {
     let endpoint = tonic::transport::Endpoint::from_shared(place.base.clone())
-        .map_err(|error| chain(&error))?
+        .map_err(|error| causes::on_one_line(&error))?
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(settings.request_timeout);
     let endpoint = if place.base.starts_with("https://") {
         // The system's certificates, as for HTTPS; $SSL_CERT_FILE names others.
         let tls = ClientTlsConfig::new().with_native_roots();
-        endpoint.tls_config(tls).map_err(|error| chain(&error))?
+        endpoint
+            .tls_config(tls)
+            .map_err(|error| causes::on_one_line(&error))?
     } else {
         endpoint
     };
@@ -85,7 +88,7 @@ fn pushback(status: &Status) -> Option<Duration> {
 pub(super) fn words(status: &Status) -> String {
     let code = status.code();
     match (std::error::Error::source(status), status.message()) {
-        (Some(source), _) => chain(source),
+        (Some(source), _) => causes::on_one_line(source),
         (None, "") => code.description().to_owned(),
         (None, message) => format!("{code:?}: {}", clipped(message)),
     }

@@ -3,14 +3,22 @@
 use std::sync::Arc;
 
 use axum::{
+    BoxError,
     body::Body,
     extract::{Request, State},
     middleware::Next,
     response::Response,
 };
+use http_body_util::BodyExt as _;
 use tonic::Status;
 
-use crate::serve::{incoming::Incoming, rest::BODY_BYTES_MAX, service::Service};
+use crate::{
+    http::bodies::{BodyError, BoundedBody},
+    serve::{
+        failure::Failure,
+        service::{BODY_BYTES_MAX, Service},
+    },
+};
 
 /// Calls whose messages hold images.
 const WITH_IMAGES: [&str; 5] = [
@@ -41,9 +49,20 @@ pub(super) async fn admit(
         .headers()
         .get("grpc-encoding")
         .is_some_and(|encoding| encoding != "identity");
-    if is_compressed && let Err(failure) = held.grow(BODY_BYTES_MAX) {
-        return Status::from(failure).into_http();
+    if is_compressed && let Err(error) = held.grow(BODY_BYTES_MAX) {
+        return Status::from(Failure::from(error)).into_http();
     }
-    let body = |body| Body::new(Incoming::new(body, held.clone(), service.timeout));
+    let body = |body| {
+        let bounded = BoundedBody::new(body, held.clone(), service.timeout);
+        Body::new(bounded.map_err(status_of))
+    };
     next.run(request.map(body)).await
+}
+
+/// Tonic passes on the code of an error only where it finds a [`Status`].
+fn status_of(error: BoxError) -> BoxError {
+    match error.downcast::<BodyError>() {
+        Ok(error) => Status::from(Failure::from(*error)).into(),
+        Err(error) => error,
+    }
 }

@@ -24,8 +24,7 @@ use super::{
     failure::{Failure, RETRY_AFTER_S},
     metrics::Call,
     repository::Served,
-    rest::BODY_BYTES_MAX,
-    service::{Deadline, Service, VersionChoice},
+    service::{BODY_BYTES_MAX, Deadline, Service, VersionChoice},
 };
 use crate::wire::{
     inference::grpc_inference_service_server::GrpcInferenceServiceServer,

@@ -10,17 +10,16 @@ use axum::{
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use hyper::body::Body as _;
-use tonic::{Code, Status};
 
 use super::Refused;
-use crate::serve::{
-    failure::Failure,
-    incoming::{Held, Incoming},
-    service::Deadline,
+use crate::{
+    http::bodies::{BodyError, BoundedBody, Held},
+    serve::{
+        failure::Failure,
+        service::{BODY_BYTES_MAX, Deadline},
+    },
 };
 
-/// The largest body that is read.
-pub(in crate::serve) const BODY_BYTES_MAX: usize = 64 << 20;
 /// The largest body after inflating, as in TF Serving.
 const INFLATED_BYTES_MAX: usize = 100 << 20;
 /// Commas and opening brackets in a body of JSON: each may stand for a value, which takes many
@@ -40,8 +39,8 @@ pub(super) async fn read<T: Send + 'static>(
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(too_large("its Content-Length is larger"));
     }
-    let incoming = Incoming::new(body, held.clone(), deadline.left());
-    let body = axum::body::to_bytes(Body::new(incoming), BODY_BYTES_MAX)
+    let bounded = BoundedBody::new(body, held.clone(), deadline.left());
+    let body = axum::body::to_bytes(Body::new(bounded), BODY_BYTES_MAX)
         .await
         .map_err(refused)?;
     let held = held.clone();
@@ -49,7 +48,7 @@ pub(super) async fn read<T: Send + 'static>(
     tokio::task::spawn_blocking(move || {
         let body = if is_gzip(&parts.headers) {
             let inflated = inflate(&body).map_err(Failure::invalid)?;
-            held.grow(inflated.len())?;
+            held.grow(inflated.len()).map_err(Failure::from)?;
             inflated.into()
         } else {
             body
@@ -64,14 +63,13 @@ pub(super) async fn read<T: Send + 'static>(
 fn refused(error: axum::Error) -> Refused {
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(error) = cause {
-        if let Some(status) = error.downcast_ref::<Status>() {
-            let failure = Failure::new(status.code(), status.message());
-            return match failure.code {
-                Code::DeadlineExceeded => Refused {
+        if let Some(&error) = error.downcast_ref::<BodyError>() {
+            return match error {
+                BodyError::Late => Refused {
                     status: StatusCode::REQUEST_TIMEOUT,
-                    failure,
+                    failure: error.into(),
                 },
-                _ => failure.into(),
+                _ => Failure::from(error).into(),
             };
         }
         cause = error.source();

@@ -22,7 +22,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-pub(super) use intake::BODY_BYTES_MAX;
 use paths::{Action, InferAction, InferTarget, Target};
 use serde_json::{Value, json};
 use tonic::Code;

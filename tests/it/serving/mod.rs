@@ -18,12 +18,13 @@ use std::{
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use hvmap::{
+    http::connections::{CONNECTIONS_MAX, Patience},
     image::{RGB_BYTES, encode_png},
     predict::{
         Batch, Model, Predictions,
         onnx::{DeviceChoice, OnnxModel, Settings},
     },
-    serve::{Batching, CONNECTIONS_MAX, Config, METRICS_PATH, ModelFolder, Patience, Server},
+    serve::{Batching, Config, METRICS_PATH, ModelFolder, Server},
 };
 use serde_json::{Value, json};
 

@@ -1,18 +1,17 @@
 //! Power features from GeoJSON, streamed: as Overpass, osmium and ogr2ogr write it.
 
-use std::{
-    fmt,
-    io::{self, BufRead},
-    path::Path,
-};
+use std::{fmt, path::Path};
 
-use geojson::{Feature, GeometryValue, Position};
+use geojson::{Feature, GeometryValue, JsonObject, Position};
 use serde::de::{
     DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 use serde_json::Value;
 
-use super::{OsmError, PowerFeatures, RawFeature, RawGeometry, open};
+use super::{
+    OsmError, PowerFeatures, RawFeature, RawGeometry,
+    format::{WithoutSeparators, open, skip_byte_order_mark},
+};
 use crate::tiles::LonLat;
 
 /// Names of the coordinate systems that GeoJSON of before 2016 could state and that are longitude
@@ -41,12 +40,12 @@ pub(super) fn read(path: &Path, features: &mut PowerFeatures) -> Result<u64, Osm
     Ok(read)
 }
 
-/// Hands over the features of a FeatureCollection one by one, gzipped or not, once their positions
-/// are known to be degrees.
+/// Hands over the features of a FeatureCollection, or of a sequence of features (RFC 8142, or a
+/// feature a line), one by one, gzipped or not, once their positions are known to be degrees.
 ///
 /// # Errors
-/// When the file cannot be read, is no FeatureCollection, ends early or goes on behind its end, is
-/// not in degrees, or whatever the visitor fails with.
+/// When the file cannot be read, is neither of them, ends early or goes on behind its end, is not in
+/// degrees, or whatever the visitor fails with.
 pub(crate) fn for_each_feature<E: From<OsmError>>(
     path: &Path,
     mut visit: impl FnMut(Feature) -> Result<(), E>,
@@ -68,10 +67,22 @@ pub(crate) fn for_each_feature<E: From<OsmError>>(
         };
         checked.map_err(|error| failure = Some(error)).is_ok()
     };
-    let mut json = serde_json::Deserializer::from_reader(reader);
-    let crs = json
-        .deserialize_map(Collection { visit: &mut visit })
-        .and_then(|crs| json.end().map(|()| crs));
+    let mut json = serde_json::Deserializer::from_reader(WithoutSeparators(reader));
+    let mut read = || -> serde_json::Result<Option<Value>> {
+        let mut crs = None;
+        // One collection, or one feature after another (RFC 8142).
+        loop {
+            match json.end() {
+                Ok(()) => return Ok(crs),
+                Err(_) => {
+                    crs = json
+                        .deserialize_map(Collection { visit: &mut visit })?
+                        .or(crs)
+                }
+            }
+        }
+    };
+    let crs = read();
     match (crs, failure) {
         (_, Some(failure)) => Err(failure),
         (Err(source), None) => Err(not_geojson(path, source).into()),
@@ -86,13 +97,6 @@ pub(crate) fn for_each_feature<E: From<OsmError>>(
     }
 }
 
-fn skip_byte_order_mark(reader: &mut impl BufRead) -> io::Result<()> {
-    if reader.fill_buf()?.starts_with(b"\xef\xbb\xbf") {
-        reader.consume(3);
-    }
-    Ok(())
-}
-
 fn not_geojson(
     path: &Path,
     source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -103,7 +107,7 @@ fn not_geojson(
     }
 }
 
-/// The members of a FeatureCollection, in whatever order they come; gives its `crs`.
+/// The members of a FeatureCollection or of a Feature, in whatever order they come; gives its `crs`.
 struct Collection<'a> {
     /// Answers whether to go on.
     visit: &'a mut dyn FnMut(Feature) -> bool,
@@ -113,11 +117,12 @@ impl<'de> Visitor<'de> for Collection<'_> {
     type Value = Option<Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a FeatureCollection")
+        f.write_str("a FeatureCollection or a Feature")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
         let (mut crs, mut seen) = (None, false);
+        let mut feature = JsonObject::new();
         while let Some(name) = members.next_key::<String>()? {
             match name.as_str() {
                 "features" => {
@@ -134,15 +139,25 @@ impl<'de> Visitor<'de> for Collection<'_> {
                     }
                     crs = Some(value);
                 }
+                "type" | "id" | "geometry" | "properties" => {
+                    feature.insert(name, members.next_value()?);
+                }
                 _ => {
                     members.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        if !seen {
+        if seen {
+            return Ok(crs);
+        }
+        if feature.get("type").is_none_or(|kind| kind != "Feature") {
             return Err(A::Error::missing_field("features"));
         }
-        Ok(crs)
+        let feature = serde_json::from_value(Value::Object(feature)).map_err(A::Error::custom)?;
+        match (self.visit)(feature) {
+            true => Ok(crs),
+            false => Err(A::Error::custom("the visitor failed")),
+        }
     }
 }
 

@@ -1,32 +1,31 @@
 //! What OpenStreetMap knows of the power grid in a file of its data.
 //!
-//! In: GeoJSON (gzip allowed), `.osm` XML (gzip allowed) or `.osm.pbf`, told apart by their first
-//! bytes. Out: [`PowerFeatures`]: supports, lines and substations in degrees, each with what it is
+//! In: GeoJSON, OpenStreetMap's XML or PBF, or Overpass's JSON, told apart by what they hold, gzipped
+//! or not. Out: [`PowerFeatures`]: supports, lines and substations in degrees, each with what it is
 //! and whether it still stands. Never: a download, or a judgement of what to do with a feature:
 //! that differs between a comparison, a scan's seeds and labels.
 //!
-//! What the tags mean is said in one place, `tags.rs`. Formats of OpenStreetMap itself are read by
-//! GDAL in a single pass; its nodes live in a temporary file, so memory holds the power features
-//! alone.
+//! What the tags mean is said in one place, `tags.rs`. The formats of OpenStreetMap itself refer from
+//! relations to ways and from ways to nodes, in any order; `objects` reads them and `assemble` puts
+//! them together in a few passes, so memory holds the power features alone.
 
+mod assemble;
 mod error;
+mod format;
 mod geojson_file;
-#[cfg(feature = "gdal")]
-mod ogr_file;
+mod losses;
+mod objects;
 mod seeds;
 mod tags;
 
-use std::{
-    fs::File,
-    io::{BufRead, BufReader, Read},
-    path::Path,
-};
-
-use flate2::bufread::MultiGzDecoder;
+use std::path::Path;
 
 pub use error::OsmError;
+use format::Format;
+pub(crate) use format::open;
 pub(crate) use geojson_file::{for_each_feature, lon_lat};
-use tags::{Kind, classify};
+pub use losses::Losses;
+use tags::{FeatureKind, classify};
 pub use tags::{Lifecycle, LineKind, SupportKind};
 
 use crate::tiles::LonLat;
@@ -73,6 +72,8 @@ pub struct PowerFeatures {
     pub substations: Vec<Substation>,
     /// Power features of other kinds, such as generators and transformers.
     pub others: u64,
+    /// What the file names and does not hold.
+    pub losses: Losses,
 }
 
 impl PowerFeatures {
@@ -98,7 +99,7 @@ impl PowerFeatures {
         };
         let osm_id = feature.osm_id.map(Into::into);
         match (kind, feature.geometry) {
-            (Kind::Support(kind), RawGeometry::Points(points)) => {
+            (FeatureKind::Support(kind), RawGeometry::Points(points)) => {
                 self.supports.extend(points.into_iter().map(|at| Support {
                     kind,
                     lifecycle,
@@ -107,7 +108,7 @@ impl PowerFeatures {
                 }));
             }
             // A portal may be drawn as the beam between its legs, a tower as its footprint.
-            (Kind::Support(kind), RawGeometry::Lines(lines) | RawGeometry::Rings(lines)) => {
+            (FeatureKind::Support(kind), RawGeometry::Lines(lines) | RawGeometry::Rings(lines)) => {
                 let middles = lines.iter().filter_map(|line| middle(line));
                 self.supports.extend(middles.map(|at| Support {
                     kind,
@@ -117,7 +118,7 @@ impl PowerFeatures {
                 }));
             }
             // A line that closes is read as an area by some readers.
-            (Kind::Line(kind), RawGeometry::Lines(lines) | RawGeometry::Rings(lines)) => {
+            (FeatureKind::Line(kind), RawGeometry::Lines(lines) | RawGeometry::Rings(lines)) => {
                 let voltage_v = (feature.tag)("voltage").and_then(|text| tags::voltage(&text));
                 self.lines
                     .extend(
@@ -133,7 +134,7 @@ impl PowerFeatures {
                             }),
                     );
             }
-            (Kind::Substation, geometry) => {
+            (FeatureKind::Substation, geometry) => {
                 let outlines = match geometry {
                     RawGeometry::Points(points) => points.into_iter().map(|at| vec![at]).collect(),
                     RawGeometry::Lines(lines) | RawGeometry::Rings(lines) => lines,
@@ -144,7 +145,9 @@ impl PowerFeatures {
                     osm_id,
                 });
             }
-            (Kind::Other, _) | (Kind::Line(_), RawGeometry::Points(_)) => self.others += 1,
+            (FeatureKind::Other, _) | (FeatureKind::Line(_), RawGeometry::Points(_)) => {
+                self.others += 1
+            }
         }
     }
 
@@ -182,96 +185,34 @@ fn middle(line: &[LonLat]) -> Option<LonLat> {
     })
 }
 
-/// Reads the power features of a file.
+/// Reads the power features of a file. Those of OpenStreetMap's own formats come in the order of
+/// their numbers: nodes, then ways, then relations; those of GeoJSON in the order of the file.
 ///
 /// # Errors
 /// When the file cannot be read, is cut off, is of none of the formats, is not in degrees of
-/// longitude and latitude, or holds no power feature; and where it takes GDAL and there is none.
+/// longitude and latitude, or holds no power feature.
 pub fn read_power(path: &Path) -> Result<PowerFeatures, OsmError> {
     let format = Format::of(path)?;
     let mut features = PowerFeatures::default();
     let read = match format {
         Format::GeoJson => geojson_file::read(path, &mut features)?,
-        Format::Osm(form) => read_by_ogr(path, form, &mut features)?,
+        Format::Osm(form) => assemble::read(path, form, &mut features)?,
     };
-    if features.is_empty() {
-        return Err(OsmError::NoPower {
-            path: path.to_owned(),
+    if !features.is_empty() {
+        return Ok(features);
+    }
+    let path = path.to_owned();
+    Err(match features.losses.without_geometry {
+        0 => OsmError::NoPower {
+            path,
             read,
             others: features.others,
-        });
-    }
-    Ok(features)
-}
-
-#[cfg(feature = "gdal")]
-use ogr_file::read as read_by_ogr;
-
-#[cfg(not(feature = "gdal"))]
-fn read_by_ogr(path: &Path, _: OsmForm, _: &mut PowerFeatures) -> Result<u64, OsmError> {
-    Err(OsmError::WithoutGdal {
-        path: path.to_owned(),
+        },
+        without_geometry => OsmError::NoGeometry {
+            path,
+            without_geometry,
+        },
     })
-}
-
-/// First bytes of a gzip file (RFC 1952).
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-/// What the first block of an `.osm.pbf` calls itself, behind its length and field number.
-const PBF_HEADER: &[u8] = b"OSMHeader";
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    GeoJson,
-    Osm(OsmForm),
-}
-
-/// How a file of one of OpenStreetMap's own formats is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct OsmForm {
-    gzipped: bool,
-    xml: bool,
-}
-
-impl Format {
-    /// Tells by the first bytes.
-    fn of(path: &Path) -> Result<Self, OsmError> {
-        let failed = |source| OsmError::Read {
-            path: path.to_owned(),
-            source,
-        };
-        let (reader, gzipped) = open(path).map_err(failed)?;
-        let mut head = Vec::new();
-        reader.take(64).read_to_end(&mut head).map_err(failed)?;
-        let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
-        match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            None => Err(OsmError::Empty {
-                path: path.to_owned(),
-            }),
-            Some(b'{') => Ok(Self::GeoJson),
-            Some(b'<') => Ok(Self::Osm(OsmForm { gzipped, xml: true })),
-            Some(_) if head.windows(PBF_HEADER.len()).any(|at| at == PBF_HEADER) => {
-                Ok(Self::Osm(OsmForm {
-                    gzipped,
-                    xml: false,
-                }))
-            }
-            Some(_) => Err(OsmError::UnknownFormat {
-                path: path.to_owned(),
-            }),
-        }
-    }
-}
-
-/// Opens a file, unpacking it if it is gzipped, and says whether it is.
-pub(crate) fn open(path: &Path) -> std::io::Result<(Box<dyn BufRead>, bool)> {
-    let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
-    let gzipped = file.fill_buf()?.starts_with(&GZIP_MAGIC);
-    let reader: Box<dyn BufRead> = if gzipped {
-        Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(file)))
-    } else {
-        Box::new(file)
-    };
-    Ok((reader, gzipped))
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ mod tests {
                 outlines: vec![places([(70.5, 30.5)])],
                 osm_id: None,
             }],
-            others: 0,
+            ..PowerFeatures::default()
         };
         assert_eq!(
             features.seeds(false),

@@ -50,7 +50,7 @@ impl Lifecycle {
 
 /// What a feature is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FeatureKind {
     Support(SupportKind),
     Line(LineKind),
     Substation,
@@ -58,7 +58,7 @@ pub(super) enum Kind {
 }
 
 /// The lifecycle prefixes, and the values of `power` of old that mean the same.
-pub(super) const LIFECYCLES: [(&str, Lifecycle); 12] = [
+const LIFECYCLES: [(&str, Lifecycle); 12] = [
     ("construction", Lifecycle::UnderConstruction),
     ("disused", Lifecycle::Disused),
     ("abandoned", Lifecycle::Disused),
@@ -73,20 +73,8 @@ pub(super) const LIFECYCLES: [(&str, Lifecycle); 12] = [
     ("was", Lifecycle::Gone),
 ];
 
-/// Keys beside the prefixed ones that [`classify`] and its callers ask for.
-#[cfg(feature = "gdal")]
-pub(super) const KEYS: [&str; 7] = [
-    "power",
-    "line",
-    "location",
-    "voltage",
-    "disused",
-    "construction",
-    "proposed",
-];
-
 /// What a feature with these tags is; none if it is nothing of the power grid.
-pub(super) fn classify(tag: &dyn Fn(&str) -> Option<String>) -> Option<(Kind, Lifecycle)> {
+pub(super) fn classify(tag: &dyn Fn(&str) -> Option<String>) -> Option<(FeatureKind, Lifecycle)> {
     let (power, lifecycle) = match tag("power") {
         Some(power) => {
             // power=construction + construction=line, and power=abandoned:tower.
@@ -109,17 +97,17 @@ pub(super) fn classify(tag: &dyn Fn(&str) -> Option<String>) -> Option<(Kind, Li
             .find_map(|&(prefix, lifecycle)| Some((tag(&format!("{prefix}:power"))?, lifecycle)))?,
     };
     let kind = match power.as_str() {
-        "tower" => Kind::Support(SupportKind::Tower),
-        "portal" => Kind::Support(SupportKind::Portal),
-        "terminal" => Kind::Support(SupportKind::Terminal),
-        "pole" => Kind::Support(SupportKind::Pole),
-        "catenary_mast" => Kind::Support(SupportKind::CatenaryMast),
-        "cable" => Kind::Line(LineKind::Cable),
-        "minor_line" => Kind::Line(LineKind::MinorLine),
-        "line" => Kind::Line(line_kind(tag)),
-        "substation" | "sub_station" | "station" => Kind::Substation,
+        "tower" => FeatureKind::Support(SupportKind::Tower),
+        "portal" => FeatureKind::Support(SupportKind::Portal),
+        "terminal" => FeatureKind::Support(SupportKind::Terminal),
+        "pole" => FeatureKind::Support(SupportKind::Pole),
+        "catenary_mast" => FeatureKind::Support(SupportKind::CatenaryMast),
+        "cable" => FeatureKind::Line(LineKind::Cable),
+        "minor_line" => FeatureKind::Line(LineKind::MinorLine),
+        "line" => FeatureKind::Line(line_kind(tag)),
+        "substation" | "sub_station" | "station" => FeatureKind::Substation,
         "no" => return None,
-        _ => Kind::Other,
+        _ => FeatureKind::Other,
     };
     Some((kind, lifecycle))
 }
@@ -146,7 +134,7 @@ pub(super) fn voltage(text: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn classified(tags: &[(&str, &str)]) -> Option<(Kind, Lifecycle)> {
+    fn classified(tags: &[(&str, &str)]) -> Option<(FeatureKind, Lifecycle)> {
         classify(&|key| {
             let found = tags.iter().find(|(known, _)| *known == key);
             found.map(|(_, value)| (*value).to_owned())
@@ -156,8 +144,8 @@ mod tests {
     #[test]
     fn prefixes_and_old_values_tell_whether_it_stands() {
         use Lifecycle::{Disused, Gone, InUse, Planned, UnderConstruction};
-        let tower = Kind::Support(SupportKind::Tower);
-        let line = Kind::Line(LineKind::Line);
+        let tower = FeatureKind::Support(SupportKind::Tower);
+        let line = FeatureKind::Line(LineKind::Line);
         for (tags, expected) in [
             (&[("power", "tower")][..], (tower, InUse)),
             (&[("power", "tower"), ("disused", "yes")], (tower, Disused)),
@@ -183,10 +171,10 @@ mod tests {
     fn lines_out_of_sight_or_within_substations_are_no_overhead_lines() {
         let kind = |tags: &[(&str, &str)]| classified(tags).unwrap().0;
         let buried = [("power", "line"), ("location", "underground")];
-        assert_eq!(kind(&buried), Kind::Line(LineKind::Cable));
+        assert_eq!(kind(&buried), FeatureKind::Line(LineKind::Cable));
         let bay = [("power", "line"), ("line", "bay")];
-        assert_eq!(kind(&bay), Kind::Line(LineKind::Busbar));
-        assert_eq!(kind(&[("power", "generator")]), Kind::Other);
+        assert_eq!(kind(&bay), FeatureKind::Line(LineKind::Busbar));
+        assert_eq!(kind(&[("power", "generator")]), FeatureKind::Other);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 use super::{
     CliError, hints,
     notices::Told,
-    reviewed,
+    osm_file, reviewed,
     terminal::{self, grouped},
 };
 use crate::{
@@ -19,7 +19,6 @@ use crate::{
     export::{self, Against, ExportError, ExportRequest, Format, Geometry, IfExists, Schema},
     imagery::{self, SourceOptions},
     ledger::LedgerReader,
-    osm,
     run::{self, RunError},
     tiles::TileCoord,
 };
@@ -126,10 +125,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let threshold = args.threshold.unwrap_or(manifest.threshold);
     refuse_synthetic(&args, manifest.imagery.synthetic)?;
     let features = match &args.osm {
-        Some(path) => Some(osm::read_power(path).map_err(|error| {
-            let hint = error.hint();
-            CliError::from(error).hint(hint)
-        })?),
+        Some(path) => Some(osm_file::read(path)?),
         None => None,
     };
     let against = features.as_ref().map(|features| Against {

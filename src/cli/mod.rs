@@ -23,6 +23,7 @@ mod ledger_trouble;
 mod model;
 mod model_args;
 mod notices;
+mod osm_file;
 mod reviewed;
 mod run;
 mod scan_args;

@@ -1,6 +1,9 @@
 //! What happens in a run, in words.
 
-use super::terminal::{self, grouped};
+use super::{
+    osm_file,
+    terminal::{self, grouped},
+};
 use crate::{
     osm,
     run::{Notice, Observer},
@@ -37,6 +40,7 @@ pub fn say(notice: &Notice) {
             file.display(),
             osm::ATTRIBUTION
         )),
+        Notice::OsmLosses { losses, file } => osm_file::warn(file, *losses),
         Notice::GoingOn {
             dir,
             visited,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::predict::onnx::Arrangement;
+use crate::{osm::Losses, predict::onnx::Arrangement};
 
 /// Something that does not stop a run and that people should know. What there is to know of an area
 /// stands with the area: [`crate::area::AreaWarning`].
@@ -18,6 +18,8 @@ pub enum Notice {
     ArrangementUnreadable { path: PathBuf, reason: String },
     /// A guided scan begins at so many tiles that a file knows of.
     Seeded { tiles: u64, file: PathBuf },
+    /// A file of OpenStreetMap's data names what it does not hold.
+    OsmLosses { losses: Losses, file: PathBuf },
     /// The folder holds part of the same run, which goes on.
     GoingOn {
         dir: PathBuf,

@@ -30,6 +30,12 @@ impl SeedFile {
         observer: &mut dyn Observer,
     ) -> Result<Vec<TileCoord>, RunError> {
         let features = osm::read_power(&self.path)?;
+        if features.losses.any() {
+            observer.notice(&Notice::OsmLosses {
+                losses: features.losses,
+                file: self.path.clone(),
+            });
+        }
         let mut seen = HashSet::new();
         let tiles: Vec<TileCoord> = features
             .seeds(self.along_lines)

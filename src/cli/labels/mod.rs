@@ -24,14 +24,14 @@ use super::{
     area_args::{self, AreaArgs},
     hints,
     imagery_args::ImageryArgs,
-    reviewed, terminal,
+    osm_file, reviewed, terminal,
 };
 use crate::{
     detections::Label,
     evaluation::read_truth,
     image::{Format, RgbTile, decode, encode_png, is_blank},
     imagery::{Fetched, ImagerySource},
-    osm::{self, Lifecycle, PowerFeatures, Support, SupportKind, read_power},
+    osm::{self, Lifecycle, PowerFeatures, Support, SupportKind},
     tiles::{BlockCoord, LonLat, TileCoord, TileMask, UNIT_TILES_MAX, VisitReason, WorkUnit},
 };
 
@@ -119,10 +119,7 @@ pub fn run(args: &Args) -> Result<ExitCode, CliError> {
                 .hint("choose another folder with -o"),
         );
     }
-    let mut features = read_power(&args.osm).map_err(|error| {
-        let hint = error.hint();
-        CliError::from(error).hint(hint)
-    })?;
+    let mut features = osm_file::read(&args.osm)?;
     let mut rejected = match &args.rejected {
         Some(path) => read_truth(path)?,
         None => Vec::new(),

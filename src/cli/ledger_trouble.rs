@@ -9,6 +9,7 @@ pub fn explain(error: LedgerError) -> CliError {
         LedgerError::InUse { .. } => {
             Some("wait for it, or give this run another folder with --out")
         }
+        LedgerError::Exists { .. } => Some("run the same command again to go on with it"),
         LedgerError::Newer { .. } => Some("update hvmap, or start anew in another --out"),
         LedgerError::NotALedger { .. } | LedgerError::Damaged { .. } => {
             Some("move the file away, or start anew in another --out")

@@ -18,6 +18,8 @@ pub enum LedgerError {
     Newer { path: PathBuf, got: u32, known: u32 },
     #[error("there is no run in {dir} (no {name})", name = super::FILE_NAME)]
     NoRun { dir: PathBuf },
+    #[error("{path} exists already")]
+    Exists { path: PathBuf },
     #[error("another hvmap process (pid {pid}) is running on {dir}")]
     InUse { dir: PathBuf, pid: String },
     #[error("cannot {doing} {path}")]

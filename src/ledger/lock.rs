@@ -11,7 +11,7 @@ use super::LedgerError;
 /// An advisory lock on a run's folder, held while a run writes to it and released by the operating
 /// system however the process ends. Readers and reviewers do not take it.
 #[derive(Debug)]
-pub struct RunLock {
+pub(super) struct RunLock {
     _file: File,
 }
 
@@ -20,7 +20,7 @@ impl RunLock {
     ///
     /// # Errors
     /// [`LedgerError::InUse`] when another process holds it.
-    pub fn take(dir: &Path) -> Result<Self, LedgerError> {
+    pub(super) fn take(dir: &Path) -> Result<Self, LedgerError> {
         let path = dir.join("run.lock");
         let trouble = |source| LedgerError::File {
             doing: "lock",

@@ -17,7 +17,6 @@ mod schema;
 mod write;
 
 pub use error::LedgerError;
-pub use lock::RunLock;
 pub use manifest::{AreaRecord, Difference, ImageryRecord, Manifest, ModelRecord, SettingsRecord};
 pub use read::{CandidateRow, LedgerReader};
 pub use write::{Ledger, Recorded};

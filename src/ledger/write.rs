@@ -4,16 +4,23 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
 
-use super::{FILE_NAME, LedgerError, LedgerReader, Manifest, SettingsRecord, encoding, schema};
+use super::{
+    FILE_NAME, LedgerError, LedgerReader, Manifest, SettingsRecord, encoding, lock::RunLock, schema,
+};
 use crate::tiles::{
     BlockCoord, BlockOutcome, Candidate, LowContrast, StateCounts, TileMask, TileOutcome,
     TileState, VisitReason,
 };
 
-/// A run's ledger, open for writing. Only the process that holds the [`super::RunLock`] opens one.
+/// A run's ledger, open for writing.
+///
+/// It holds the lock of the run's folder for as long as it lives, so there is one writer at a time.
+/// Readers ([`LedgerReader`]) need no lock.
 #[derive(Debug)]
 pub struct Ledger {
     reader: LedgerReader,
+    /// Dropped after the connection, so nobody else writes before this one has let go.
+    _lock: RunLock,
 }
 
 /// What became of an outcome that was handed to the ledger.
@@ -29,9 +36,14 @@ impl Ledger {
     /// Creates the ledger of a new run in a folder that exists.
     ///
     /// # Errors
-    /// When the file cannot be written, or there is one already.
+    /// [`LedgerError::InUse`] when another process writes to the folder, [`LedgerError::Exists`]
+    /// when it holds a ledger already, and when the file cannot be written.
     pub fn create(dir: &Path, manifest: &Manifest) -> Result<Self, LedgerError> {
         let path = dir.join(FILE_NAME);
+        let lock = RunLock::take(dir)?;
+        if path.exists() {
+            return Err(LedgerError::Exists { path });
+        }
         // Made beside and renamed, so that a kill leaves no ledger without a manifest.
         let draft = dir.join("run.hvmap.new");
         if draft.exists() {
@@ -62,13 +74,14 @@ impl Ledger {
             path: path.clone(),
             source,
         })?;
-        Self::open(dir)
+        Self::open_locked(path, lock)
     }
 
     /// Opens the ledger of a run for writing.
     ///
     /// # Errors
-    /// When there is none, it is not one, it is of a newer version, or cannot be written.
+    /// [`LedgerError::NoRun`] when there is none, [`LedgerError::InUse`] when another process writes
+    /// to it, and when it is no ledger, is of a newer version, or cannot be written.
     pub fn open(dir: &Path) -> Result<Self, LedgerError> {
         let path = dir.join(FILE_NAME);
         if !path.exists() {
@@ -76,6 +89,10 @@ impl Ledger {
                 dir: dir.to_owned(),
             });
         }
+        Self::open_locked(path, RunLock::take(dir)?)
+    }
+
+    fn open_locked(path: PathBuf, lock: RunLock) -> Result<Self, LedgerError> {
         let connection = schema::connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         schema::check(&connection, &path)?;
         let trouble = |source| LedgerError::Sqlite {
@@ -93,6 +110,7 @@ impl Ledger {
             .map_err(trouble)?;
         let mut ledger = Self {
             reader: LedgerReader::over(connection, path),
+            _lock: lock,
         };
         // An empty write, so that a read-only file is told now and not after an hour.
         ledger.transaction(|_| Ok(()))?;
@@ -544,6 +562,24 @@ mod tests {
             .unwrap();
         let tiles: Vec<_> = ranked(&ledger).into_iter().map(|(tile, _)| tile).collect();
         assert_eq!(tiles, [6, 5, 70].map(|index| BLOCK.tile(index).to_string()));
+    }
+
+    #[test]
+    fn a_ledger_has_one_writer_and_is_created_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::create(dir.path(), &manifest()).unwrap();
+        for second in [
+            Ledger::open(dir.path()),
+            Ledger::create(dir.path(), &manifest()),
+        ] {
+            assert!(matches!(second, Err(LedgerError::InUse { .. })));
+        }
+        drop(ledger);
+        assert!(matches!(
+            Ledger::create(dir.path(), &manifest()),
+            Err(LedgerError::Exists { .. })
+        ));
+        Ledger::open(dir.path()).unwrap();
     }
 
     #[test]

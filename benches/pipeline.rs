@@ -22,7 +22,7 @@ use std::{
 use hvmap::{
     image::{RgbTile, encode_jpeg},
     imagery::{self, SourceOptions},
-    ledger::{AreaRecord, ImageryRecord, Ledger, Manifest},
+    ledger::{AreaRecord, ImageryRecord, Ledger, MANIFEST_FORMAT_VERSION, Manifest},
     mbtiles::{Key, Writer},
     pipeline::{Drive, Ending, Local, LocalOptions, Recording, Stages, model_record},
     predict::{Model, bench::bare_session},
@@ -179,6 +179,7 @@ fn run(model: &Arc<dyn Model>, file: &Path, cover: &Cover, out: &Path) -> f64 {
 
 fn manifest(model: &dyn Model, cover: &Cover) -> Manifest {
     Manifest {
+        format_version: MANIFEST_FORMAT_VERSION,
         area: AreaRecord {
             label: "bench".into(),
             source: "bench".into(),

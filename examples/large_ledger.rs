@@ -9,11 +9,11 @@ use std::{error::Error, path::Path};
 
 use half::f16;
 use hvmap::{
-    ledger::{AreaRecord, ImageryRecord, Ledger, Manifest, ModelRecord},
+    ledger::{AreaRecord, ImageryRecord, Ledger, MANIFEST_FORMAT_VERSION, Manifest, ModelRecord},
     random::hash,
     tiles::{
         AttributionGrid, BLOCK_SIDE, BlockCoord, BlockOutcome, Candidate, TileMask, TileOutcome,
-        UNIT_TILES_MAX, VisitReason,
+        UNIT_TILES_MAX, UnitImages, VisitReason,
     },
 };
 
@@ -53,6 +53,7 @@ fn manifest(units: u64) -> Manifest {
         .map(|i| (f32::from(i) + 0.5) * pitch)
         .collect();
     Manifest {
+        format_version: MANIFEST_FORMAT_VERSION,
         area: AreaRecord {
             label: "made up".into(),
             source: "none".into(),
@@ -107,6 +108,7 @@ fn outcome(sequence: u64, block: BlockCoord, first: u16) -> BlockOutcome {
                     .map(|cell| f16::from_f32(f32::from(cell == peak)))
                     .collect(),
             }),
+            boxes: Vec::new(),
             content_hash: random,
             payload: None,
         }
@@ -119,5 +121,7 @@ fn outcome(sequence: u64, block: BlockCoord, first: u16) -> BlockOutcome {
         tiles,
         candidates,
         low_contrast: Vec::new(),
+        stages: Vec::new(),
+        images: UnitImages::default(),
     }
 }

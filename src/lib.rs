@@ -12,6 +12,7 @@ pub mod detections;
 pub mod digest;
 pub mod evaluation;
 pub mod export;
+pub mod frame;
 #[cfg(feature = "gdal")]
 mod gdal_reports;
 pub mod http;

@@ -22,7 +22,7 @@ pub fn explain(error: LedgerError) -> CliError {
         error if error.is_disk_full() => {
             Some("the disk is full; make room and run the same command again")
         }
-        LedgerError::Sqlite { .. } | LedgerError::File { .. } => Some(
+        LedgerError::Sqlite { .. } | LedgerError::File { .. } | LedgerError::Frame { .. } => Some(
             "check that the folder can be written; what was committed before is safe, and the \
              same command goes on from there",
         ),

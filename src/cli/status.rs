@@ -1,10 +1,19 @@
 //! `hvmap status`: how far a run is.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use super::{CliError, hints, ledger_trouble, run::table, terminal::grouped};
+use serde_json::json;
+
+use super::{
+    CliError, hints, ledger_trouble,
+    run::table,
+    terminal::{self, grouped},
+};
 use crate::{
-    ledger::LedgerReader,
+    ledger::{LedgerReader, Verified},
     run::{Report, visits},
 };
 
@@ -20,6 +29,13 @@ pub struct Args {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+
+    /// Read all of the run: count every outcome anew and compute every checksum
+    ///
+    /// Takes about as long as reading the file. Runs that hvmap 0.1 began have no checksums, so only
+    /// their counts are held against their outcomes.
+    #[arg(long)]
+    verify: bool,
 }
 
 /// Runs the subcommand.
@@ -29,9 +45,22 @@ pub struct Args {
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let ledger = LedgerReader::open(&args.dir).map_err(ledger_trouble::explain)?;
     let manifest = ledger.manifest()?;
+    // Before anything else is read, since that ends at the first damage.
+    let verified = args.verify.then(|| ledger.verify()).transpose()?;
+    if let Some(verified) = &verified {
+        refuse_damage(verified, &args.dir)?;
+    }
     let report = Report::of(&ledger, &args.dir).map_err(hints::run::explain)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        let mut value = serde_json::to_value(&report)?;
+        if let Some(verified) = &verified {
+            value["verified"] = json!({
+                "units": verified.units,
+                "candidates": verified.candidates,
+                "checksums": verified.has_checksums,
+            });
+        }
+        println!("{}", serde_json::to_string_pretty(&value)?);
     } else {
         println!("{}, zoom {}", manifest.area.label, manifest.zoom);
         println!("boundary: {}", manifest.area.source);
@@ -51,6 +80,40 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
                 grouped(tiles)
             );
         }
+        if let Some(verified) = verified {
+            println!(
+                "verified: {} units and {} candidates; the counts agree, and {}",
+                grouped(verified.units),
+                grouped(verified.candidates),
+                match verified.has_checksums {
+                    true => "every checksum holds",
+                    false => "there are no checksums in a ledger of version 1",
+                }
+            );
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tells what is damaged, as an error.
+fn refuse_damage(verified: &Verified, dir: &Path) -> Result<(), CliError> {
+    if verified.problem_count == 0 {
+        return Ok(());
+    }
+    for problem in &verified.problems {
+        terminal::warn(problem);
+    }
+    Err(CliError::new(format!(
+        "the run in {} is damaged ({}, {} of them told)",
+        dir.display(),
+        match verified.problem_count {
+            1 => "1 problem".to_owned(),
+            count => format!("{} problems", grouped(count)),
+        },
+        verified.problems.len()
+    ))
+    .hint(
+        "take a copy of run.hvmap from before, or run again into another folder; if the disk is sound \
+         and nobody else wrote to the file, please report it",
+    ))
 }

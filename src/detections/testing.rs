@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, ops::Deref};
 use crate::{
     detections::Detection,
     ledger::{
-        AreaRecord, CandidateRow, ImageryRecord, Ledger, LedgerReader, Manifest, ModelRecord,
+        AreaRecord, CandidateRow, ImageryRecord, Ledger, LedgerReader, MANIFEST_FORMAT_VERSION,
+        Manifest, ModelRecord,
     },
     tiles::{
         BlockCoord, BlockOutcome, Candidate, LowContrast, PixelPosition, TileCoord, TileOutcome,
-        UNIT_TILES_MAX, VisitReason,
+        UNIT_TILES_MAX, UnitImages, VisitReason,
     },
 };
 
@@ -64,6 +65,7 @@ impl Default for TestRun {
     fn default() -> Self {
         Self {
             manifest: Manifest {
+                format_version: MANIFEST_FORMAT_VERSION,
                 area: AreaRecord {
                     label: "San Marino".into(),
                     source: "a test".into(),
@@ -106,6 +108,7 @@ impl Default for TestRun {
 impl TestRun {
     pub(crate) fn add(&mut self, tile: TileCoord, score: f32, content_hash: u64) {
         self.candidates.push(CandidateRow {
+            boxes: Vec::new(),
             tile,
             score,
             content_hash,
@@ -167,6 +170,7 @@ impl TestRun {
                     index: BlockCoord::index_of(found.tile),
                     score: found.score,
                     attribution: found.attribution.clone(),
+                    boxes: Vec::new(),
                     content_hash: found.content_hash,
                     payload: None,
                 })
@@ -179,6 +183,8 @@ impl TestRun {
                 tiles: tiles.into_values().collect(),
                 candidates,
                 low_contrast: self.low_contrast_in(block),
+                stages: Vec::new(),
+                images: UnitImages::default(),
             }
         };
         blocks.into_iter().enumerate().map(outcome).collect()

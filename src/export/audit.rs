@@ -184,7 +184,7 @@ mod tests {
     use super::*;
     use crate::{
         ledger::{Ledger, tests::manifest},
-        tiles::{BlockOutcome, TileOutcome, VisitReason},
+        tiles::{BlockOutcome, TileOutcome, UnitImages, VisitReason},
     };
 
     fn cover() -> Cover {
@@ -202,6 +202,8 @@ mod tests {
                 .collect(),
             candidates: Vec::new(),
             low_contrast: Vec::new(),
+            stages: Vec::new(),
+            images: UnitImages::default(),
         }
     }
 

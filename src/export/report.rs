@@ -266,11 +266,11 @@ impl Map {
     /// What the colours of the reasons mean, with their tiles.
     fn key_of_reasons(&self) -> String {
         let mut keys = String::new();
-        for (reason, colour) in VisitReason::ALL.into_iter().zip(REASONS) {
+        for (reason, colour) in VisitReason::ALL.iter().zip(REASONS) {
             let tiles: u64 = self
                 .reasons
                 .iter()
-                .map(|tiles| u64::from(tiles[reason as usize]))
+                .map(|tiles| u64::from(tiles[*reason as usize]))
                 .sum();
             if tiles > 0 {
                 let meaning = format!("{} ({} tiles)", reason.name(), grouped(tiles));

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::frame::FrameError;
+
 /// Trouble with a run's ledger.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -35,6 +37,12 @@ pub enum LedgerError {
         path: PathBuf,
         #[source]
         source: rusqlite::Error,
+    },
+    #[error("cannot write an outcome to {path}")]
+    Frame {
+        path: PathBuf,
+        #[source]
+        source: FrameError,
     },
     #[error("{path} is damaged: {what}")]
     Damaged { path: PathBuf, what: String },

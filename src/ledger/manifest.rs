@@ -10,6 +10,10 @@ use crate::tiles::LonLat;
 /// The settings of a run that may never change, since its outcomes depend on them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
+    /// The version of the manifest's format, 1 where the ledger holds none. It says how the hash is
+    /// formed, and is no setting.
+    #[serde(default = "first_format", skip_serializing_if = "is_first_format")]
+    pub format_version: u32,
     pub area: AreaRecord,
     pub zoom: u8,
     pub imagery: ImageryRecord,
@@ -24,6 +28,8 @@ pub struct Manifest {
     pub unit_tiles_max: usize,
 }
 
+const FORMAT_VERSION: &str = "format_version";
+
 /// What is said about a run for people only: an area is its tiles and a model its content, under
 /// whatever name. A served model's answers are compared by their own rule.
 const LABELS: [&str; 7] = [
@@ -35,6 +41,21 @@ const LABELS: [&str; 7] = [
     "model.answers",
     "model.name",
 ];
+
+/// The version of the manifests that new runs get.
+pub const MANIFEST_FORMAT_VERSION: u32 = 2;
+
+fn first_format() -> u32 {
+    1
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_first_format(version: &u32) -> bool {
+    *version == first_format()
+}
 
 /// The area as it was covered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -114,24 +135,36 @@ pub struct Difference {
 }
 
 impl Manifest {
-    /// The settings in which another manifest differs, in order of their names.
+    /// The settings in which another manifest differs, in the order of the manifest, then those that
+    /// only the other one has. A setting that one side lacks differs from any value.
     #[must_use]
     pub fn differences(&self, asked: &Self) -> Vec<Difference> {
         let mut differences = Vec::new();
         compare("", &to_value(self), &to_value(asked), &mut differences);
-        differences.retain(|difference| !LABELS.contains(&difference.setting.as_str()));
+        differences.retain(|difference| {
+            difference.setting != FORMAT_VERSION && !LABELS.contains(&difference.setting.as_str())
+        });
         differences
     }
 
     /// SHA-256 of the manifest, in lower-case hexadecimal, by which exports name their run.
+    ///
+    /// In both versions it is taken of the compact JSON of the settings in the order of this struct,
+    /// without those that are for people only and without `format_version`; a setting at its default
+    /// that came later than version 1 is left out, so it changes no older hash.
     #[must_use]
     pub fn hash(&self) -> String {
         let mut value = to_value(self);
+        if let Some(settings) = value.as_object_mut() {
+            // Keeps the order of the others.
+            settings.shift_remove(FORMAT_VERSION);
+        }
         for label in LABELS {
             if let Some((group, key)) = label.split_once('.')
                 && let Some(group) = value.get_mut(group).and_then(Value::as_object_mut)
             {
-                group.remove(key);
+                // As in version 1, the last member takes the place of the one that is taken out.
+                group.swap_remove(key);
             }
         }
         digest::sha256(value.to_string()).to_string()
@@ -144,18 +177,17 @@ fn to_value(manifest: &Manifest) -> Value {
 
 fn compare(path: &str, recorded: &Value, asked: &Value, differences: &mut Vec<Difference>) {
     if let (Value::Object(recorded), Value::Object(asked)) = (recorded, asked) {
-        for (key, recorded) in recorded {
+        let only_asked = asked.keys().filter(|&key| !recorded.contains_key(key));
+        for key in recorded.keys().chain(only_asked) {
             let path = if path.is_empty() {
                 key.clone()
             } else {
                 format!("{path}.{key}")
             };
-            compare(
-                &path,
-                recorded,
-                asked.get(key).unwrap_or(&Value::Null),
-                differences,
-            );
+            let of = |side: &serde_json::Map<String, Value>| {
+                side.get(key).cloned().unwrap_or(Value::Null)
+            };
+            compare(&path, &of(recorded), &of(asked), differences);
         }
     } else if recorded != asked {
         differences.push(Difference {
@@ -172,6 +204,7 @@ pub(crate) mod tests {
 
     pub(crate) fn manifest() -> Manifest {
         Manifest {
+            format_version: MANIFEST_FORMAT_VERSION,
             area: AreaRecord {
                 label: "San Marino".into(),
                 source: "a test".into(),
@@ -230,6 +263,36 @@ pub(crate) mod tests {
             differences,
             ["zoom: 18 17", "model.checksum: \"11\" \"22\""]
         );
+    }
+
+    #[test]
+    fn a_setting_that_one_side_lacks_is_a_difference() {
+        let recorded = manifest();
+        let mut asked = manifest();
+        asked.model.answers = Some(vec![0.5]);
+        let (mut some, mut other) = (Vec::new(), Vec::new());
+        compare("", &to_value(&recorded), &to_value(&asked), &mut some);
+        compare("", &to_value(&asked), &to_value(&recorded), &mut other);
+        for (difference, expected) in [(&some, ["null", "[0.5]"]), (&other, ["[0.5]", "null"])] {
+            assert_eq!(difference.len(), 1, "{difference:?}");
+            assert_eq!(difference[0].setting, "model.answers");
+            let values = [&difference[0].recorded, &difference[0].asked];
+            assert_eq!(values, expected);
+        }
+    }
+
+    #[test]
+    fn the_format_is_no_setting_and_both_versions_hash_alike() {
+        let new = manifest();
+        let old = Manifest {
+            format_version: 1,
+            ..manifest()
+        };
+        assert!(old.differences(&new).is_empty());
+        assert_eq!(old.hash(), new.hash());
+        let text = serde_json::to_string(&old).unwrap();
+        assert!(!text.contains(FORMAT_VERSION));
+        assert_eq!(serde_json::from_str::<Manifest>(&text).unwrap(), old);
     }
 
     #[test]

@@ -1,19 +1,29 @@
 //! Reading a ledger: for status, exports, resume and retries.
 
 use std::{
-    cell::OnceCell,
+    cell::{OnceCell, RefCell},
     collections::HashMap,
+    num::NonZeroU32,
     ops::{ControlFlow, Range},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use half::f16;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
-use super::{FILE_NAME, LedgerError, Manifest, SettingsRecord, encoding, schema};
-use crate::tiles::{
-    AttributionGrid, BlockCoord, BlockOutcome, Candidate, StateCounts, TileCoord, TileMask,
-    TileOutcome, TileState, VisitReason, WorkUnit,
+use super::{
+    FILE_NAME, LedgerError, LedgerVersion, Manifest, SettingsRecord,
+    check::{self, CandidateColumns},
+    schema,
+};
+use crate::{
+    frame::Frame,
+    tiles::{
+        AttributionGrid, BlockCoord, BlockOutcome, Candidate, CascadeStage, SourceImage,
+        StateCounts, TileBox, TileCoord, TileMask, TileOutcome, TileState, UnitImages, VisitReason,
+        WorkUnit,
+    },
 };
 
 /// A run's ledger, open for reading; a run may be writing to it meanwhile.
@@ -21,9 +31,12 @@ use crate::tiles::{
 pub struct LedgerReader {
     connection: Connection,
     path: PathBuf,
+    version: LedgerVersion,
     /// Read once: a resume asks for them with every unit.
     zoom: OnceCell<u8>,
     keep_threshold: OnceCell<f32>,
+    /// The images by their numbers, as far as they were read.
+    images: RefCell<HashMap<NonZeroU32, Arc<SourceImage>>>,
 }
 
 /// A candidate as it is stored.
@@ -33,6 +46,8 @@ pub struct CandidateRow {
     pub score: f32,
     pub content_hash: u64,
     pub attribution: Option<AttributionGrid>,
+    /// What a detector found in the tile, in its order.
+    pub boxes: Vec<TileBox>,
 }
 
 /// Indices in a block, rising, each with its outcome.
@@ -51,7 +66,7 @@ impl LedgerReader {
             });
         }
         let connection = schema::connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        match schema::check(&connection, &path) {
+        match schema::version(&connection, &path) {
             // A write-ahead log cannot be shared in a folder that is not writable; when no log is
             // left over, the file alone is the whole truth.
             Err(LedgerError::Sqlite { .. }) if !path.with_extension("hvmap-wal").exists() => {
@@ -60,19 +75,21 @@ impl LedgerReader {
                     Path::new(&uri),
                     OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
                 )?;
-                schema::check(&connection, &path)?;
-                Ok(Self::over(connection, path))
+                let version = schema::version(&connection, &path)?;
+                Ok(Self::over(connection, path, version))
             }
-            checked => checked.map(|()| Self::over(connection, path)),
+            version => version.map(|version| Self::over(connection, path, version)),
         }
     }
 
-    pub(super) fn over(connection: Connection, path: PathBuf) -> Self {
+    pub(super) fn over(connection: Connection, path: PathBuf, version: LedgerVersion) -> Self {
         Self {
             connection,
             path,
+            version,
             zoom: OnceCell::new(),
             keep_threshold: OnceCell::new(),
+            images: RefCell::default(),
         }
     }
 
@@ -89,11 +106,48 @@ impl LedgerReader {
     /// # Errors
     /// When the ledger is damaged.
     pub fn manifest(&self) -> Result<Manifest, LedgerError> {
-        let text: String = self
-            .connection
-            .query_row("SELECT manifest FROM manifest", [], |row| row.get(0))
-            .map_err(|source| self.trouble(source))?;
+        let (text, _) = self.checked_manifest()?;
         serde_json::from_str(&text).map_err(|error| self.damaged(format!("manifest: {error}")))
+    }
+
+    /// The version of the ledger.
+    #[must_use]
+    pub fn version(&self) -> LedgerVersion {
+        self.version
+    }
+
+    /// The name of this run, 32 hexadecimal digits that were drawn when it was created; `None` in a
+    /// ledger of version 1.
+    ///
+    /// # Errors
+    /// When the ledger is damaged.
+    pub fn run_id(&self) -> Result<Option<String>, LedgerError> {
+        Ok(self.checked_manifest()?.1)
+    }
+
+    /// The manifest's text and the run's name.
+    pub(super) fn checked_manifest(&self) -> Result<(String, Option<String>), LedgerError> {
+        match self.version {
+            LedgerVersion::One => self
+                .connection
+                .query_row("SELECT manifest FROM manifest", [], |row| row.get(0))
+                .map(|text| (text, None))
+                .map_err(|source| self.trouble(source)),
+            LedgerVersion::Two => {
+                let (text, run_id, kept): (String, String, i64) = self
+                    .connection
+                    .query_row(
+                        "SELECT manifest, run_id, row_check FROM manifest",
+                        [],
+                        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+                    )
+                    .map_err(|source| self.trouble(source))?;
+                self.hold(check::manifest(&run_id, &text), Some(kept), || {
+                    "the manifest".to_owned()
+                })?;
+                Ok((text, Some(run_id)))
+            }
+        }
     }
 
     fn zoom(&self) -> Result<u8, LedgerError> {
@@ -104,7 +158,7 @@ impl LedgerReader {
         Ok(*self.zoom.get_or_init(|| zoom))
     }
 
-    fn keep_threshold(&self) -> Result<f32, LedgerError> {
+    pub(super) fn keep_threshold(&self) -> Result<f32, LedgerError> {
         if let Some(&threshold) = self.keep_threshold.get() {
             return Ok(threshold);
         }
@@ -119,10 +173,16 @@ impl LedgerReader {
     pub fn settings(&self) -> Result<Vec<SettingsRecord>, LedgerError> {
         let mut history = Vec::new();
         self.each(
-            "SELECT settings FROM settings ORDER BY id",
+            &format!(
+                "SELECT settings, first_sequence, {} FROM settings ORDER BY id",
+                self.row_check()
+            ),
             [],
-            |row| row.get::<_, String>(0),
-            |text| {
+            |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)),
+            |(text, first_sequence, kept)| {
+                self.hold(check::settings(first_sequence, &text), kept, || {
+                    "a row of the settings".to_owned()
+                })?;
                 history.push(
                     serde_json::from_str(&text)
                         .map_err(|error| self.damaged(format!("settings: {error}")))?,
@@ -182,8 +242,7 @@ impl LedgerReader {
     ) -> Result<(), LedgerError> {
         let zoom = self.zoom()?;
         self.each(
-            "SELECT sequence, block_x, block_y, tiles FROM outcome WHERE sequence < ?1
-             ORDER BY sequence",
+            &self.outcome_sql("WHERE sequence < ?1 ORDER BY sequence"),
             [sequence],
             outcome_row,
             |row| {
@@ -220,19 +279,12 @@ impl LedgerReader {
         let zoom = self.zoom()?;
         let mut visits: HashMap<(VisitReason, BlockCoord), TileMask> = HashMap::new();
         self.each(
-            "SELECT reason, sequence, block_x, block_y, tiles FROM outcome ORDER BY sequence",
+            &self.outcome_sql("ORDER BY sequence"),
             [],
+            outcome_row,
             |row| {
-                let outcome = OutcomeRow {
-                    sequence: row.get(1)?,
-                    block_x: row.get(2)?,
-                    block_y: row.get(3)?,
-                    tiles: row.get(4)?,
-                };
-                Ok((row.get::<_, u8>(0)?, outcome))
-            },
-            |(number, row)| {
-                let reason = VisitReason::from_number(number)
+                let number = row.reason;
+                let reason = VisitReason::from_repr(number)
                     .ok_or_else(|| self.damaged(format!("unknown reason number {number}")))?;
                 let outcome = self.outcome(zoom, row)?;
                 visits
@@ -255,24 +307,30 @@ impl LedgerReader {
     /// # Errors
     /// When the ledger is damaged, or holds more tiles than planned.
     pub fn counts(&self, planned: u64) -> Result<StateCounts, LedgerError> {
-        let mut counts = StateCounts::default();
-        self.each(
-            "SELECT state, tiles FROM state_count",
-            [],
-            |row| Ok((row.get::<_, u8>(0)?, row.get::<_, u64>(1)?)),
-            |(number, tiles)| {
-                let state = TileState::from_number(number)
-                    .ok_or_else(|| self.damaged(format!("unknown state number {number}")))?;
-                *counts.get_mut(state) = tiles;
-                Ok(ControlFlow::Continue(()))
-            },
-        )?;
+        let mut counts = self.kept_counts()?;
         counts.not_visited = planned.checked_sub(counts.planned()).ok_or_else(|| {
             self.damaged(format!(
                 "it holds {} tiles, more than the {planned} planned",
                 counts.planned()
             ))
         })?;
+        Ok(counts)
+    }
+
+    /// The kept number of tiles in each state; `not_visited` is 0.
+    pub(super) fn kept_counts(&self) -> Result<StateCounts, LedgerError> {
+        let mut counts = StateCounts::default();
+        self.each(
+            "SELECT state, tiles FROM state_count",
+            [],
+            |row| Ok((row.get::<_, u8>(0)?, row.get::<_, u64>(1)?)),
+            |(number, tiles)| {
+                let state = TileState::from_repr(number)
+                    .ok_or_else(|| self.damaged(format!("unknown state number {number}")))?;
+                *counts.get_mut(state) = tiles;
+                Ok::<_, LedgerError>(ControlFlow::Continue(()))
+            },
+        )?;
         Ok(counts)
     }
 
@@ -312,9 +370,7 @@ impl LedgerReader {
     fn stored(&self, sequence: u64) -> Result<BlockOutcome, LedgerError> {
         let zoom = self.zoom()?;
         self.connection
-            .prepare_cached(
-                "SELECT sequence, block_x, block_y, tiles FROM outcome WHERE sequence = ?1",
-            )
+            .prepare_cached(&self.outcome_sql("WHERE sequence = ?1"))
             .and_then(|mut statement| statement.query_row([sequence], outcome_row))
             .map_err(|source| self.trouble(source))
             .and_then(|row| self.outcome(zoom, row))
@@ -322,13 +378,13 @@ impl LedgerReader {
 
     /// Adds the candidates among the scored tiles of an outcome, without their images. Only
     /// failures are ever retried, so they are what came with the outcome first.
-    fn add_candidates(&self, outcome: &mut BlockOutcome) -> Result<(), LedgerError> {
+    pub(super) fn add_candidates(&self, outcome: &mut BlockOutcome) -> Result<(), LedgerError> {
         let mut statement = self
             .connection
-            .prepare_cached(
-                "SELECT score, content_hash, grid_width, grid FROM candidate
-                 WHERE y = ?1 AND x = ?2",
-            )
+            .prepare_cached(&format!(
+                "SELECT {} FROM candidate WHERE y = ?1 AND x = ?2",
+                candidate_columns(self.version)
+            ))
             .map_err(|source| self.trouble(source))?;
         let keep_threshold = self.keep_threshold()?;
         let kept = outcome
@@ -338,22 +394,17 @@ impl LedgerReader {
         let mut candidates = Vec::new();
         for tile in kept {
             let row = statement
-                .query_row([tile.y, tile.x], |row| {
-                    Ok((
-                        row.get::<_, f32>(0)?,
-                        row.get::<_, i64>(1)?,
-                        row.get::<_, Option<u16>>(2)?,
-                        row.get::<_, Option<Vec<u8>>>(3)?,
-                    ))
-                })
+                .query_row([tile.y, tile.x], candidate_row)
                 .optional()
                 .map_err(|source| self.trouble(source))?;
-            if let Some((score, content_hash, width, cells)) = row {
+            if let Some(row) = row {
+                let row = self.candidate(row)?;
                 candidates.push(Candidate {
                     index: BlockCoord::index_of(tile),
-                    score,
-                    attribution: self.attribution(tile, width, cells)?,
-                    content_hash: content_hash.cast_unsigned(),
+                    score: row.score,
+                    attribution: row.attribution,
+                    boxes: row.boxes,
+                    content_hash: row.content_hash,
                     payload: None,
                 });
             }
@@ -362,18 +413,162 @@ impl LedgerReader {
         Ok(())
     }
 
-    fn attribution(
-        &self,
-        tile: TileCoord,
-        width: Option<u16>,
-        cells: Option<Vec<u8>>,
-    ) -> Result<Option<AttributionGrid>, LedgerError> {
-        let Some((width, bytes)) = width.zip(cells) else {
-            return Ok(None);
+    /// A candidate with its boxes, once its checksum holds.
+    pub(super) fn candidate(&self, row: CandidateRecord) -> Result<CandidateRow, LedgerError> {
+        let tile = TileCoord {
+            z: self.zoom()?,
+            x: row.x,
+            y: row.y,
         };
-        grid(width, &bytes)
-            .map(Some)
-            .ok_or_else(|| self.damaged(format!("attribution grid of {tile}")))
+        let boxes = match self.version {
+            LedgerVersion::One => Vec::new(),
+            LedgerVersion::Two => self.boxes(row.id)?,
+        };
+        let columns = CandidateColumns {
+            y: row.y,
+            x: row.x,
+            score: row.score,
+            content_hash: row.content_hash,
+            grid_width: row.grid_width,
+            grid: row.grid.as_deref(),
+            boxes: &boxes,
+        };
+        self.hold(columns.check(), row.row_check, || {
+            format!("the candidate {tile}")
+        })?;
+        let attribution = match row.grid_width.zip(row.grid.as_deref()) {
+            None => None,
+            Some((width, bytes)) => Some(
+                grid(width, bytes)
+                    .ok_or_else(|| self.damaged(format!("attribution grid of {tile}")))?,
+            ),
+        };
+        Ok(CandidateRow {
+            tile,
+            score: row.score,
+            content_hash: row.content_hash.cast_unsigned(),
+            attribution,
+            boxes,
+        })
+    }
+
+    fn boxes(&self, candidate: i64) -> Result<Vec<TileBox>, LedgerError> {
+        let mut boxes = Vec::new();
+        self.each(
+            "SELECT class, score, x0, y0, x1, y1 FROM box WHERE candidate = ?1 ORDER BY number",
+            [candidate],
+            |row| {
+                Ok(TileBox {
+                    class: row.get(0)?,
+                    score: row.get(1)?,
+                    x0: row.get(2)?,
+                    y0: row.get(3)?,
+                    x1: row.get(4)?,
+                    y1: row.get(5)?,
+                })
+            },
+            |found| {
+                boxes.push(found);
+                Ok::<_, LedgerError>(ControlFlow::Continue(()))
+            },
+        )?;
+        Ok(boxes)
+    }
+
+    /// The images that the run's tiles were cut from, each with its number, as far as the source told
+    /// them.
+    ///
+    /// # Errors
+    /// When the ledger is damaged.
+    pub fn images(&self) -> Result<Vec<(NonZeroU32, Arc<SourceImage>)>, LedgerError> {
+        let mut images = Vec::new();
+        if self.version == LedgerVersion::One {
+            return Ok(images);
+        }
+        self.each(
+            "SELECT id, name, taken_from, taken_to, gsd_m, licence, credit, row_check FROM image
+             ORDER BY id",
+            [],
+            |row| {
+                let image = SourceImage {
+                    name: row.get(1)?,
+                    taken_from: row.get(2)?,
+                    taken_to: row.get(3)?,
+                    gsd_m: row.get(4)?,
+                    licence: row.get(5)?,
+                    credit: row.get(6)?,
+                };
+                Ok((row.get::<_, i64>(0)?, image, row.get(7)?))
+            },
+            |(id, image, kept)| {
+                self.hold(check::image(id, &image), kept, || format!("image {id}"))?;
+                let number = u32::try_from(id).ok().and_then(NonZeroU32::new);
+                let number = number.ok_or_else(|| self.damaged(format!("image number {id}")))?;
+                images.push((number, Arc::new(image)));
+                Ok::<_, LedgerError>(ControlFlow::Continue(()))
+            },
+        )?;
+        Ok(images)
+    }
+
+    /// What a frame's numbers of images stand for.
+    fn unit_images(&self, numbers: &[Option<NonZeroU32>]) -> Result<UnitImages, LedgerError> {
+        let mut known = self.images.borrow_mut();
+        if numbers
+            .iter()
+            .flatten()
+            .any(|number| !known.contains_key(number))
+        {
+            known.extend(self.images()?);
+        }
+        let mut unit = UnitImages::default();
+        let mut positions = HashMap::new();
+        for number in numbers {
+            let position = match number {
+                None => None,
+                Some(number) => Some(match positions.get(number) {
+                    Some(&position) => position,
+                    None => {
+                        let image = known.get(number).ok_or_else(|| {
+                            self.damaged(format!("it names image {number} and does not hold it"))
+                        })?;
+                        let position = unit.images.len() as u16;
+                        unit.images.push(Arc::clone(image));
+                        positions.insert(*number, position);
+                        position
+                    }
+                }),
+            };
+            unit.of_tiles.push(position);
+        }
+        Ok(unit)
+    }
+
+    /// The name of the column of checksums, which version 1 has not.
+    fn row_check(&self) -> &'static str {
+        row_check_column(self.version)
+    }
+
+    fn outcome_sql(&self, rest: &str) -> String {
+        format!(
+            "SELECT sequence, block_x, block_y, reason, tiles, {} FROM outcome {rest}",
+            self.row_check()
+        )
+    }
+
+    /// Refuses a row whose checksum is another than was kept.
+    fn hold(
+        &self,
+        computed: i64,
+        kept: Option<i64>,
+        what: impl FnOnce() -> String,
+    ) -> Result<(), LedgerError> {
+        match kept {
+            Some(kept) if kept != computed => {
+                Err(self.damaged(format!("{} does not match its checksum", what())))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Every unit's present outcome in rising order of sequence, retries taken in; without
@@ -387,7 +582,7 @@ impl LedgerReader {
     ) -> Result<(), E> {
         let zoom = self.zoom()?;
         self.each(
-            "SELECT sequence, block_x, block_y, tiles FROM outcome ORDER BY sequence",
+            &self.outcome_sql("ORDER BY sequence"),
             [],
             outcome_row,
             |row| {
@@ -441,34 +636,13 @@ impl LedgerReader {
         score_min: f32,
         mut visit: impl FnMut(CandidateRow) -> Result<ControlFlow<()>, E>,
     ) -> Result<(), E> {
-        let z = self.manifest()?.zoom;
-        self.each(
-            "SELECT x, y, score, content_hash, grid_width, grid FROM candidate
-             WHERE score >= ?1 ORDER BY score DESC, y, x",
-            [score_min],
-            |row| {
-                Ok((
-                    TileCoord {
-                        z,
-                        x: row.get(0)?,
-                        y: row.get(1)?,
-                    },
-                    row.get::<_, f32>(2)?,
-                    row.get::<_, i64>(3)?,
-                    row.get::<_, Option<u16>>(4)?,
-                    row.get::<_, Option<Vec<u8>>>(5)?,
-                ))
-            },
-            |(tile, score, content_hash, width, cells)| {
-                let attribution = self.attribution(tile, width, cells)?;
-                visit(CandidateRow {
-                    tile,
-                    score,
-                    content_hash: content_hash.cast_unsigned(),
-                    attribution,
-                })
-            },
-        )
+        let sql = format!(
+            "SELECT {} FROM candidate WHERE score >= ?1 ORDER BY score DESC, y, x",
+            candidate_columns(self.version)
+        );
+        self.each(&sql, [score_min], candidate_row, |row| {
+            visit(self.candidate(row)?)
+        })
     }
 
     /// Visits the content hash and tile of every kept tile whose hash at least `repeats_min` share,
@@ -520,24 +694,40 @@ impl LedgerReader {
 
     /// A unit's tiles as they stand now, and its block.
     pub(super) fn present(&self, sequence: u64) -> Result<(Tiles, BlockCoord), LedgerError> {
-        let mut outcome = self.stored(sequence)?;
-        self.apply_retries(&mut outcome)?;
+        let outcome = self.present_outcome(sequence)?;
         let tiles = outcome.wanted.iter().zip(outcome.tiles).collect();
         Ok((tiles, outcome.block))
+    }
+
+    /// A unit's outcome with its retries; without candidates.
+    pub(super) fn present_outcome(&self, sequence: u64) -> Result<BlockOutcome, LedgerError> {
+        let mut outcome = self.stored(sequence)?;
+        self.apply_retries(&mut outcome)?;
+        Ok(outcome)
     }
 
     fn apply_retries(&self, outcome: &mut BlockOutcome) -> Result<(), LedgerError> {
         let mut statement = self
             .connection
-            .prepare_cached("SELECT tiles FROM retry WHERE sequence = ?1 ORDER BY id")
+            .prepare_cached(&format!(
+                "SELECT tiles, {} FROM retry WHERE sequence = ?1 ORDER BY id",
+                self.row_check()
+            ))
             .map_err(|source| self.trouble(source))?;
         let blobs = statement
-            .query_map([outcome.sequence], |row| row.get::<_, Vec<u8>>(0))
+            .query_map([outcome.sequence], |row| {
+                Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?))
+            })
             .map_err(|source| self.trouble(source))?;
         for blob in blobs {
-            let blob = blob.map_err(|source| self.trouble(source))?;
-            let (wanted, tiles) = encoding::decode(&blob).map_err(|what| self.damaged(what))?;
-            for (index, tile) in wanted.iter().zip(tiles) {
+            let (blob, kept) = blob.map_err(|source| self.trouble(source))?;
+            self.hold(check::retry(outcome.sequence, &blob), kept, || {
+                format!("a retry of unit {}", outcome.sequence)
+            })?;
+            let frame = Frame::decode(self.version.frame(), &blob)
+                .map_err(|error| self.damaged(error.to_string()))?;
+            let images = self.unit_images(&frame.images)?;
+            for (at, (index, tile)) in frame.wanted.iter().zip(frame.tiles).enumerate() {
                 let rank = outcome.wanted.rank(index).ok_or_else(|| {
                     self.damaged(format!(
                         "a retry of unit {} holds a tile that the unit does not want",
@@ -545,14 +735,26 @@ impl LedgerReader {
                     ))
                 })?;
                 outcome.tiles[rank] = tile;
+                let count = outcome.tiles.len();
+                if let Some(&stage) = frame.stages.get(at) {
+                    outcome.stages.resize(count, CascadeStage::First);
+                    outcome.stages[rank] = stage;
+                }
+                if let Some(image) = images.of(at) {
+                    outcome.images.set(rank, image, count);
+                }
             }
         }
         Ok(())
     }
 
     fn outcome(&self, zoom: u8, row: OutcomeRow) -> Result<BlockOutcome, LedgerError> {
-        let (wanted, tiles): (TileMask, Vec<TileOutcome>) = encoding::decode(&row.tiles)
-            .map_err(|what| self.damaged(format!("unit {}: {what}", row.sequence)))?;
+        self.hold(check::outcome(&row), row.row_check, || {
+            format!("unit {}", row.sequence)
+        })?;
+        let frame = Frame::decode(self.version.frame(), &row.tiles)
+            .map_err(|error| self.damaged(format!("unit {}: {error}", row.sequence)))?;
+        let images = self.unit_images(&frame.images)?;
         Ok(BlockOutcome {
             sequence: row.sequence,
             block: BlockCoord {
@@ -560,15 +762,17 @@ impl LedgerReader {
                 x: row.block_x,
                 y: row.block_y,
             },
-            wanted,
-            tiles,
+            wanted: frame.wanted,
+            tiles: frame.tiles,
+            stages: frame.stages,
+            images,
             candidates: Vec::new(),
             low_contrast: Vec::new(),
         })
     }
 
     /// Runs a query and hands each row to a visitor, until it breaks.
-    fn each<T, E: From<LedgerError>>(
+    pub(super) fn each<T, E: From<LedgerError>>(
         &self,
         sql: &str,
         parameters: impl rusqlite::Params,
@@ -607,11 +811,52 @@ impl LedgerReader {
     }
 }
 
-struct OutcomeRow {
-    sequence: u64,
-    block_x: u32,
-    block_y: u32,
-    tiles: Vec<u8>,
+/// A row of `outcome`.
+pub(super) struct OutcomeRow {
+    pub sequence: u64,
+    pub block_x: u32,
+    pub block_y: u32,
+    pub reason: u8,
+    pub tiles: Vec<u8>,
+    pub row_check: Option<i64>,
+}
+
+/// A row of `candidate`.
+pub(super) struct CandidateRecord {
+    id: i64,
+    y: u32,
+    x: u32,
+    score: f32,
+    content_hash: i64,
+    grid_width: Option<u16>,
+    grid: Option<Vec<u8>>,
+    row_check: Option<i64>,
+}
+
+fn row_check_column(version: LedgerVersion) -> &'static str {
+    match version {
+        LedgerVersion::One => "NULL",
+        LedgerVersion::Two => "row_check",
+    }
+}
+
+/// What [`candidate_row`] reads.
+pub(super) fn candidate_columns(version: LedgerVersion) -> String {
+    let check = row_check_column(version);
+    format!("id, y, x, score, content_hash, grid_width, grid, {check}")
+}
+
+pub(super) fn candidate_row(row: &Row<'_>) -> rusqlite::Result<CandidateRecord> {
+    Ok(CandidateRecord {
+        id: row.get(0)?,
+        y: row.get(1)?,
+        x: row.get(2)?,
+        score: row.get(3)?,
+        content_hash: row.get(4)?,
+        grid_width: row.get(5)?,
+        grid: row.get(6)?,
+        row_check: row.get(7)?,
+    })
 }
 
 fn outcome_row(row: &Row<'_>) -> rusqlite::Result<OutcomeRow> {
@@ -619,7 +864,9 @@ fn outcome_row(row: &Row<'_>) -> rusqlite::Result<OutcomeRow> {
         sequence: row.get(0)?,
         block_x: row.get(1)?,
         block_y: row.get(2)?,
-        tiles: row.get(3)?,
+        reason: row.get(3)?,
+        tiles: row.get(4)?,
+        row_check: row.get(5)?,
     })
 }
 

@@ -1,15 +1,28 @@
 //! Writing a ledger: creating it, and committing outcomes.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OpenFlags, Transaction, params};
 
 use super::{
-    FILE_NAME, LedgerError, LedgerReader, Manifest, SettingsRecord, encoding, lock::RunLock, schema,
+    FILE_NAME, LedgerError, LedgerReader, LedgerVersion, Manifest, SettingsRecord,
+    check::{self, CandidateColumns},
+    lock::RunLock,
+    read::OutcomeRow,
+    schema,
 };
-use crate::tiles::{
-    BlockCoord, BlockOutcome, Candidate, LowContrast, StateCounts, TileMask, TileOutcome,
-    TileState, VisitReason,
+use crate::{
+    digest::Digest,
+    frame::{Frame, FrameError},
+    tiles::{
+        BlockCoord, BlockOutcome, Candidate, LowContrast, SourceImage, StateCounts, TileMask,
+        TileState, UnitImages, VisitReason,
+    },
 };
 
 /// A run's ledger, open for writing.
@@ -19,6 +32,9 @@ use crate::tiles::{
 #[derive(Debug)]
 pub struct Ledger {
     reader: LedgerReader,
+    /// The numbers of the images that are stored, by all that is known of each; read when the first
+    /// one comes.
+    image_numbers: Option<HashMap<String, NonZeroU32>>,
     /// Dropped after the connection, so nobody else writes before this one has let go.
     _lock: RunLock,
 }
@@ -59,9 +75,20 @@ impl Ledger {
         )?;
         let text = serde_json::to_string(manifest)
             .expect("a manifest holds only strings, numbers and lists");
+        let mut chance = [0; 16];
+        getrandom::fill(&mut chance).map_err(|source| LedgerError::File {
+            doing: "draw a name for the run in",
+            path: path.clone(),
+            source: source.into(),
+        })?;
+        let run_id = Digest(chance).to_string();
         schema::create(&connection)
             .and_then(|()| {
-                connection.execute("INSERT INTO manifest (id, manifest) VALUES (1, ?1)", [text])
+                connection.execute(
+                    "INSERT INTO manifest (id, manifest, run_id, row_check)
+                     VALUES (1, ?1, ?2, ?3)",
+                    params![text, run_id, check::manifest(&run_id, &text)],
+                )
             })
             .map_err(|source| LedgerError::Sqlite {
                 doing: "create",
@@ -94,7 +121,7 @@ impl Ledger {
 
     fn open_locked(path: PathBuf, lock: RunLock) -> Result<Self, LedgerError> {
         let connection = schema::connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        schema::check(&connection, &path)?;
+        let version = schema::version(&connection, &path)?;
         let trouble = |source| LedgerError::Sqlite {
             doing: "write to",
             path: path.clone(),
@@ -109,7 +136,8 @@ impl Ledger {
             .pragma_update(None, "synchronous", "NORMAL")
             .map_err(trouble)?;
         let mut ledger = Self {
-            reader: LedgerReader::over(connection, path),
+            reader: LedgerReader::over(connection, path, version),
+            image_numbers: None,
             _lock: lock,
         };
         // An empty write, so that a read-only file is told now and not after an hour.
@@ -140,13 +168,19 @@ impl Ledger {
         let mut manifest = manifest.clone();
         // Those of the run's start, or they would creep from start to start.
         manifest.model.answers.clone_from(&recorded.model.answers);
+        manifest.format_version = recorded.format_version;
         if recorded == manifest {
             return Ok(());
         }
         let text = serde_json::to_string(&manifest)
             .expect("a manifest holds only strings, numbers and lists");
-        self.transaction(|transaction| {
-            transaction.execute("UPDATE manifest SET manifest = ?1", [&text])
+        let run_id = self.reader.run_id()?;
+        self.transaction(|transaction| match &run_id {
+            None => transaction.execute("UPDATE manifest SET manifest = ?1", [&text]),
+            Some(run_id) => transaction.execute(
+                "UPDATE manifest SET manifest = ?1, row_check = ?2",
+                params![text, check::manifest(run_id, &text)],
+            ),
         })?;
         Ok(())
     }
@@ -165,18 +199,26 @@ impl Ledger {
         }
         let text = serde_json::to_string(settings)
             .expect("settings hold only strings, numbers and JSON values");
+        let version = self.reader.version();
         self.transaction(|transaction| {
-            transaction.execute(
-                "INSERT INTO settings (first_sequence, settings)
-                 VALUES ((SELECT COALESCE(MAX(sequence) + 1, 0) FROM outcome), ?1)",
-                [&text],
+            let first_sequence: i64 = transaction.query_row(
+                "SELECT COALESCE(MAX(sequence) + 1, 0) FROM outcome",
+                [],
+                |row| row.get(0),
+            )?;
+            insert(
+                transaction,
+                version,
+                "INSERT INTO settings (first_sequence, settings",
+                &[&first_sequence, &text],
+                check::settings(first_sequence, &text),
             )
         })?;
         Ok(last)
     }
 
-    /// Commits the outcome of a unit with its candidates and why it was visited. Recording a unit twice is harmless: the
-    /// first commit stays.
+    /// Commits the outcome of a unit with its candidates and why it was visited. Recording a unit twice
+    /// is harmless: the first commit stays.
     ///
     /// # Errors
     /// When the ledger cannot be written; nothing of the outcome is then in it.
@@ -185,30 +227,47 @@ impl Ledger {
         outcome: &BlockOutcome,
         reason: VisitReason,
     ) -> Result<Recorded, LedgerError> {
-        let blob = self.encode(&outcome.wanted, &outcome.tiles)?;
+        self.refuse_boxes(&outcome.candidates)?;
+        let images = self.image_numbers(&outcome.images)?;
+        let frame = Frame {
+            wanted: outcome.wanted.clone(),
+            tiles: outcome.tiles.clone(),
+            stages: outcome.stages.clone(),
+            images,
+        };
+        let row = OutcomeRow {
+            sequence: outcome.sequence,
+            block_x: outcome.block.x,
+            block_y: outcome.block.y,
+            reason: reason as u8,
+            tiles: self.encode(&frame)?,
+            row_check: None,
+        };
+        let version = self.reader.version();
         self.transaction(|transaction| {
-            let inserted = transaction
-                .prepare_cached(
-                    "INSERT OR IGNORE INTO outcome (sequence, block_x, block_y, reason, tiles)
-                     VALUES (?1, ?2, ?3, ?4, ?5)",
-                )?
-                .execute(params![
-                    outcome.sequence,
-                    outcome.block.x,
-                    outcome.block.y,
-                    reason as u8,
-                    blob
-                ])?;
+            let inserted = insert(
+                transaction,
+                version,
+                "INSERT OR IGNORE INTO outcome (sequence, block_x, block_y, reason, tiles",
+                &[
+                    &row.sequence,
+                    &row.block_x,
+                    &row.block_y,
+                    &row.reason,
+                    &row.tiles,
+                ],
+                check::outcome(&row),
+            )?;
             if inserted == 0 {
                 return Ok(Recorded::Already);
             }
             let mut counts = StateCounts::default();
             counts.add(outcome);
-            for state in TileState::ALL {
+            for &state in TileState::ALL {
                 add_to_count(transaction, state, counts.get(state).cast_signed())?;
             }
-            insert_candidates(transaction, outcome.block, &outcome.candidates)?;
-            insert_low_contrast(transaction, outcome.block, &outcome.low_contrast)?;
+            insert_candidates(transaction, version, outcome.block, &outcome.candidates)?;
+            insert_low_contrast(transaction, version, outcome.block, &outcome.low_contrast)?;
             if outcome.tiles.iter().any(|tile| tile.state().is_failure()) {
                 transaction.execute(
                     "INSERT INTO failed_unit (sequence) VALUES (?1)",
@@ -225,14 +284,20 @@ impl Ledger {
     /// # Errors
     /// When the unit has no outcome yet, or the ledger cannot be written.
     pub fn record_retry(&mut self, outcome: &BlockOutcome) -> Result<(), LedgerError> {
+        self.refuse_boxes(&outcome.candidates)?;
         let (before, _) = self.reader.present(outcome.sequence)?;
         let mut wanted = TileMask::new();
         let mut tiles = Vec::new();
-        for (index, &tile) in outcome.wanted.iter().zip(&outcome.tiles) {
+        let mut stages = Vec::new();
+        let mut images = Vec::new();
+        let of_images = self.image_numbers(&outcome.images)?;
+        for (rank, (index, &tile)) in outcome.wanted.iter().zip(&outcome.tiles).enumerate() {
             let was = before.iter().find(|&&(at, _)| at == index);
             if was.is_some_and(|(_, was)| was.state().is_failure()) {
                 wanted.insert(index);
                 tiles.push(tile);
+                stages.extend(outcome.stages.get(rank));
+                images.extend(of_images.get(rank));
             }
         }
         let candidates: Vec<Candidate> = outcome
@@ -255,11 +320,22 @@ impl Ledger {
                 .iter()
                 .filter(|tile| tile.state().is_failure())
                 .count();
-        let blob = self.encode(&wanted, &tiles)?;
+        let frame = Frame {
+            wanted,
+            tiles,
+            stages,
+            images,
+        };
+        let blob = self.encode(&frame)?;
+        let Frame { wanted, tiles, .. } = frame;
+        let version = self.reader.version();
         self.transaction(|transaction| {
-            transaction.execute(
-                "INSERT INTO retry (sequence, tiles) VALUES (?1, ?2)",
-                params![outcome.sequence, blob],
+            insert(
+                transaction,
+                version,
+                "INSERT INTO retry (sequence, tiles",
+                &[&outcome.sequence, &blob],
+                check::retry(outcome.sequence, &blob),
             )?;
             for (index, was) in &before {
                 if let Some(rank) = wanted.rank(*index) {
@@ -267,8 +343,8 @@ impl Ledger {
                     add_to_count(transaction, tiles[rank].state(), 1)?;
                 }
             }
-            insert_candidates(transaction, outcome.block, &candidates)?;
-            insert_low_contrast(transaction, outcome.block, &low_contrast)?;
+            insert_candidates(transaction, version, outcome.block, &candidates)?;
+            insert_low_contrast(transaction, version, outcome.block, &low_contrast)?;
             if still_failed == 0 {
                 transaction.execute(
                     "DELETE FROM failed_unit WHERE sequence = ?1",
@@ -279,12 +355,91 @@ impl Ledger {
         })
     }
 
-    fn encode(&self, wanted: &TileMask, tiles: &[TileOutcome]) -> Result<Vec<u8>, LedgerError> {
-        encoding::encode(wanted, tiles).map_err(|source| LedgerError::File {
-            doing: "compress an outcome for",
-            path: self.reader.path().to_owned(),
-            source,
-        })
+    /// A ledger of version 1 has no table for boxes.
+    fn refuse_boxes(&self, candidates: &[Candidate]) -> Result<(), LedgerError> {
+        let has_boxes = candidates
+            .iter()
+            .any(|candidate| !candidate.boxes.is_empty());
+        if has_boxes && self.reader.version() == LedgerVersion::One {
+            return Err(LedgerError::Frame {
+                path: self.reader.path().to_owned(),
+                source: FrameError::NotInVersion1 { what: "boxes" },
+            });
+        }
+        Ok(())
+    }
+
+    fn encode(&self, frame: &Frame) -> Result<Vec<u8>, LedgerError> {
+        frame
+            .encode(self.reader.version().frame())
+            .map_err(|source| LedgerError::Frame {
+                path: self.reader.path().to_owned(),
+                source,
+            })
+    }
+
+    /// The number of each tile's image, once all of them are stored. An image that no outcome names in
+    /// the end, since the unit was committed before, does no harm.
+    fn image_numbers(&mut self, unit: &UnitImages) -> Result<Vec<Option<NonZeroU32>>, LedgerError> {
+        if unit.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut known = match self.image_numbers.take() {
+            Some(known) => known,
+            None => {
+                let stored = self.reader.images()?.into_iter();
+                stored
+                    .map(|(number, image)| (key(&image), number))
+                    .collect()
+            }
+        };
+        let mut numbers = Vec::with_capacity(unit.images.len());
+        for image in &unit.images {
+            let number = match known.get(&key(image)) {
+                Some(&number) => number,
+                None => {
+                    let number = self.insert_image(image, known.len())?;
+                    known.insert(key(image), number);
+                    number
+                }
+            };
+            numbers.push(number);
+        }
+        self.image_numbers = Some(known);
+        let of_tiles = unit.of_tiles.iter();
+        Ok(of_tiles
+            .map(|position| numbers.get(usize::from((*position)?)).copied())
+            .collect())
+    }
+
+    fn insert_image(
+        &mut self,
+        image: &Arc<SourceImage>,
+        known: usize,
+    ) -> Result<NonZeroU32, LedgerError> {
+        // A ledger of version 1 has no table for it; its frames say so.
+        let number = NonZeroU32::MIN.saturating_add(known as u32);
+        if self.reader.version() == LedgerVersion::One {
+            return Ok(number);
+        }
+        let id = i64::from(number.get());
+        self.transaction(|transaction| {
+            transaction.execute(
+                "INSERT INTO image (id, name, taken_from, taken_to, gsd_m, licence, credit, row_check)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                params![
+                    id,
+                    image.name,
+                    image.taken_from,
+                    image.taken_to,
+                    image.gsd_m,
+                    image.licence,
+                    image.credit,
+                    check::image(id, image)
+                ],
+            )
+        })?;
+        Ok(number)
     }
 
     fn transaction<T>(
@@ -308,6 +463,30 @@ impl Ledger {
     }
 }
 
+/// All that is known of an image, as one text.
+fn key(image: &SourceImage) -> String {
+    format!("{image:?}")
+}
+
+/// Inserts a row, with its checksum where the version has one. `sql` ends within the list of columns.
+fn insert(
+    transaction: &Transaction<'_>,
+    version: LedgerVersion,
+    sql: &str,
+    values: &[&dyn rusqlite::ToSql],
+    row_check: i64,
+) -> rusqlite::Result<usize> {
+    let marks = vec!["?"; values.len()].join(", ");
+    match version {
+        LedgerVersion::One => transaction
+            .prepare_cached(&format!("{sql}) VALUES ({marks})"))?
+            .execute(values),
+        LedgerVersion::Two => transaction
+            .prepare_cached(&format!("{sql}, row_check) VALUES ({marks}, ?)"))?
+            .execute([values, &[&row_check]].concat().as_slice()),
+    }
+}
+
 fn add_to_count(
     transaction: &Transaction<'_>,
     state: TileState,
@@ -327,25 +506,27 @@ fn add_to_count(
 
 fn insert_low_contrast(
     transaction: &Transaction<'_>,
+    version: LedgerVersion,
     block: BlockCoord,
     tiles: &[LowContrast],
 ) -> rusqlite::Result<()> {
-    let mut insert = transaction.prepare_cached(
-        "INSERT OR IGNORE INTO low_contrast (content_hash, y, x) VALUES (?1, ?2, ?3)",
-    )?;
     for low_contrast in tiles {
         let tile = block.tile(low_contrast.index);
-        insert.execute(params![
-            low_contrast.content_hash.cast_signed(),
-            tile.y,
-            tile.x
-        ])?;
+        let hash = low_contrast.content_hash.cast_signed();
+        insert(
+            transaction,
+            version,
+            "INSERT OR IGNORE INTO low_contrast (content_hash, y, x",
+            &[&hash, &tile.y, &tile.x],
+            check::low_contrast(hash, tile.y, tile.x),
+        )?;
     }
     Ok(())
 }
 
 fn insert_candidates(
     transaction: &Transaction<'_>,
+    version: LedgerVersion,
     block: BlockCoord,
     candidates: &[Candidate],
 ) -> rusqlite::Result<()> {
@@ -358,29 +539,59 @@ fn insert_candidates(
                 .flat_map(|cell| cell.to_le_bytes())
                 .collect()
         });
-        let id: Option<i64> = transaction
-            .prepare_cached(
-                "INSERT INTO candidate (y, x, score, content_hash, grid_width, grid)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT (y, x) DO NOTHING RETURNING id",
-            )?
-            .query_row(
-                params![
-                    tile.y,
-                    tile.x,
-                    candidate.score,
-                    // SQLite's integers are signed; the bits are kept.
-                    candidate.content_hash.cast_signed(),
-                    grid.map(|grid| grid.width),
-                    cells
-                ],
-                |row| row.get(0),
-            )
-            .optional()?;
-        if let (Some(id), Some(payload)) = (id, &candidate.payload) {
+        let columns = CandidateColumns {
+            y: tile.y,
+            x: tile.x,
+            score: candidate.score,
+            // SQLite's integers are signed; the bits are kept.
+            content_hash: candidate.content_hash.cast_signed(),
+            grid_width: grid.map(|grid| grid.width),
+            grid: cells.as_deref(),
+            boxes: &candidate.boxes,
+        };
+        let inserted = insert(
+            transaction,
+            version,
+            "INSERT OR IGNORE INTO candidate (y, x, score, content_hash, grid_width, grid",
+            &[
+                &columns.y,
+                &columns.x,
+                &columns.score,
+                &columns.content_hash,
+                &columns.grid_width,
+                &columns.grid,
+            ],
+            columns.check(),
+        )?;
+        if inserted == 0 {
+            continue;
+        }
+        let id = transaction.last_insert_rowid();
+        for (number, found) in candidate.boxes.iter().enumerate() {
             transaction
-                .prepare_cached("INSERT INTO payload (candidate, bytes) VALUES (?1, ?2)")?
-                .execute(params![id, payload.as_ref()])?;
+                .prepare_cached(
+                    "INSERT INTO box (candidate, number, class, score, x0, y0, x1, y1)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                )?
+                .execute(params![
+                    id,
+                    number as i64,
+                    found.class,
+                    found.score,
+                    found.x0,
+                    found.y0,
+                    found.x1,
+                    found.y1
+                ])?;
+        }
+        if let Some(payload) = &candidate.payload {
+            insert(
+                transaction,
+                version,
+                "INSERT INTO payload (candidate, bytes",
+                &[&id, &payload.as_ref()],
+                check::payload(id, payload),
+            )?;
         }
     }
     Ok(())
@@ -393,7 +604,10 @@ mod tests {
     use half::f16;
 
     use super::*;
-    use crate::{ledger::manifest::tests::manifest, tiles::AttributionGrid};
+    use crate::{
+        ledger::manifest::tests::manifest,
+        tiles::{AttributionGrid, CascadeStage, TileBox, TileOutcome, UnitImages},
+    };
 
     const BLOCK: BlockCoord = BlockCoord {
         z: 18,
@@ -410,6 +624,7 @@ mod tests {
                 height: 1,
                 cells: vec![f16::from_f32(score), f16::from_f32(-0.1)],
             }),
+            boxes: Vec::new(),
             content_hash: u64::MAX - u64::from(index),
             payload: Some(bytes::Bytes::from_static(b"jpeg")),
         }
@@ -430,6 +645,8 @@ mod tests {
                 })
                 .collect(),
             low_contrast: Vec::new(),
+            stages: Vec::new(),
+            images: UnitImages::default(),
         }
     }
 
@@ -637,6 +854,190 @@ mod tests {
             let known = ledger.reader().settings().unwrap().len();
             assert_eq!(known, count, "{stop}");
             assert_eq!(ledger.reader().scan_begin(&settings).unwrap(), Some(0));
+        }
+    }
+
+    fn found(score: f32) -> TileBox {
+        TileBox {
+            class: 1,
+            score,
+            x0: -3.5,
+            y0: 10.0,
+            x1: 40.25,
+            y1: 99.0,
+        }
+    }
+
+    fn scene(name: &str) -> Arc<SourceImage> {
+        Arc::new(SourceImage {
+            name: name.to_owned(),
+            taken_from: Some("2024-01-31".to_owned()),
+            gsd_m: Some(0.5),
+            ..SourceImage::default()
+        })
+    }
+
+    /// A unit of a cascade of detectors over a mosaic of two images.
+    fn rich(sequence: u64) -> BlockOutcome {
+        let mut unit = outcome(
+            sequence,
+            &[
+                (1, TileOutcome::Scored(0.9)),
+                (2, TileOutcome::Scored(0.1)),
+                (3, TileOutcome::FetchFailed),
+            ],
+        );
+        unit.candidates[0].boxes = vec![found(0.9), found(0.4)];
+        unit.stages = vec![
+            CascadeStage::Second,
+            CascadeStage::First,
+            CascadeStage::First,
+        ];
+        unit.images = UnitImages {
+            images: vec![scene("east"), scene("west")],
+            of_tiles: vec![Some(1), Some(0), None],
+        };
+        unit.low_contrast = vec![LowContrast {
+            index: 2,
+            content_hash: 7,
+        }];
+        unit
+    }
+
+    #[test]
+    fn stages_images_and_boxes_come_back_and_a_retry_adds_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::create(dir.path(), &manifest()).unwrap();
+        let first = rich(0);
+        ledger.record(&first, VisitReason::Net).unwrap();
+        let stored = ledger.reader().first_outcome(0).unwrap();
+        assert_eq!(stored.stages, first.stages);
+        for rank in 0..3 {
+            assert_eq!(stored.images.of(rank), first.images.of(rank), "{rank}");
+        }
+        assert_eq!(stored.candidates, without_images(&first));
+
+        let mut retry = outcome(0, &[(3, TileOutcome::Scored(0.5))]);
+        retry.candidates[0].boxes = vec![found(0.5)];
+        retry.stages = vec![CascadeStage::Second];
+        retry.images = UnitImages {
+            images: vec![scene("north")],
+            of_tiles: vec![Some(0)],
+        };
+        ledger.record_retry(&retry).unwrap();
+        let present = ledger.reader().present_outcome(0).unwrap();
+        assert_eq!(present.stages[2], CascadeStage::Second);
+        assert_eq!(present.images.of(2), Some(&scene("north")));
+        assert_eq!(present.images.of(0), Some(&scene("west")));
+        // Each image is stored once, also by a process that comes later.
+        drop(ledger);
+        let mut ledger = Ledger::open(dir.path()).unwrap();
+        ledger.record(&rich(1), VisitReason::Net).unwrap();
+        let images = ledger.reader().images().unwrap();
+        let names: Vec<&str> = images
+            .iter()
+            .map(|(_, image)| image.name.as_str())
+            .collect();
+        assert_eq!(names, ["east", "west", "north"]);
+        let mut boxes = Vec::new();
+        ledger
+            .reader()
+            .candidates_by_rank(0.0, |row| {
+                boxes.push((row.score, row.boxes.len()));
+                Ok::<_, LedgerError>(ControlFlow::Continue(()))
+            })
+            .unwrap();
+        assert_eq!(boxes, [(0.9, 2), (0.5, 1)]);
+    }
+
+    #[test]
+    fn a_run_has_a_name_that_no_other_has_and_keeps_it() {
+        let name = |dir: &Path| LedgerReader::open(dir).unwrap().run_id().unwrap().unwrap();
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for dir in [&one, &other] {
+            Ledger::create(dir.path(), &manifest()).unwrap();
+        }
+        assert_eq!(name(one.path()).len(), 32);
+        assert_ne!(name(one.path()), name(other.path()));
+        let mut relabelled = manifest();
+        relabelled.area.label = "SM".into();
+        let before = name(one.path());
+        Ledger::open(one.path())
+            .unwrap()
+            .relabel(&relabelled)
+            .unwrap();
+        assert_eq!(name(one.path()), before);
+    }
+
+    /// A ledger with a row in each table.
+    fn whole() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::create(dir.path(), &manifest()).unwrap();
+        ledger
+            .change_settings(&SettingsRecord {
+                scan: "everything".into(),
+                scan_settings: serde_json::json!({}),
+                engine: "an engine".into(),
+                rate: None,
+                model: None,
+            })
+            .unwrap();
+        ledger.record(&rich(0), VisitReason::Net).unwrap();
+        let mut mended = outcome(0, &[(3, TileOutcome::FetchFailed)]);
+        mended.stages = vec![CascadeStage::First];
+        ledger.record_retry(&mended).unwrap();
+        dir
+    }
+
+    #[test]
+    fn a_sound_ledger_verifies() {
+        let dir = whole();
+        let verified = LedgerReader::open(dir.path()).unwrap().verify().unwrap();
+        assert_eq!(verified.problems, [""; 0]);
+        assert!(verified.has_checksums);
+        assert_eq!((verified.units, verified.candidates), (1, 1));
+        assert_eq!(
+            (verified.counts.scored, verified.counts.fetch_failed),
+            (2, 1)
+        );
+    }
+
+    #[test]
+    fn every_changed_value_is_found() {
+        for change in [
+            "UPDATE manifest SET manifest = replace(manifest, '18', '17')",
+            "UPDATE manifest SET run_id = 'another'",
+            "UPDATE settings SET first_sequence = 1",
+            "UPDATE outcome SET block_x = block_x + 1",
+            "UPDATE outcome SET reason = 2",
+            "UPDATE outcome SET tiles = (SELECT tiles FROM retry)",
+            "UPDATE retry SET tiles = (SELECT tiles FROM outcome)",
+            "UPDATE candidate SET x = x + 1",
+            "UPDATE candidate SET score = 0.91",
+            "UPDATE candidate SET content_hash = 1",
+            "UPDATE candidate SET grid_width = NULL",
+            "UPDATE box SET x1 = 41.0 WHERE number = 0",
+            "UPDATE box SET number = number + 1 WHERE number = 0 AND 0 = 1; DELETE FROM box WHERE number = 1",
+            "UPDATE image SET gsd_m = 0.25 WHERE id = 1",
+            "UPDATE image SET taken_to = '2025-01-01' WHERE id = 2",
+            "UPDATE low_contrast SET x = x + 1",
+            "UPDATE payload SET bytes = X'00'",
+            "UPDATE state_count SET tiles = tiles + 1 WHERE state = 1",
+            "DELETE FROM failed_unit",
+            "DELETE FROM box; DELETE FROM payload; DELETE FROM candidate",
+        ] {
+            let dir = whole();
+            Connection::open(dir.path().join(FILE_NAME))
+                .unwrap()
+                .execute_batch(change)
+                .unwrap();
+            let reader = LedgerReader::open(dir.path()).unwrap();
+            let verified = reader.verify();
+            let told = verified.map(|verified| verified.problem_count);
+            assert!(
+                told.as_ref().is_ok_and(|&count| count > 0),
+                "{change}: {told:?}"
+            );
         }
     }
 }

@@ -21,8 +21,8 @@ use crate::{
     scan::{Everything, Next, Scan},
     telemetry::{Stage, Trouble},
     tiles::{
-        BlockCoord, BlockOutcome, StateCounts, TileCoord, TileMask, TileOutcome, VisitReason,
-        WorkUnit,
+        BlockCoord, BlockOutcome, StateCounts, TileCoord, TileMask, TileOutcome, UnitImages,
+        VisitReason, WorkUnit,
     },
 };
 
@@ -598,6 +598,8 @@ impl Executor for Confused {
             wanted: self.answers.clone(),
             candidates: Vec::new(),
             low_contrast: Vec::new(),
+            stages: Vec::new(),
+            images: UnitImages::default(),
         }))
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     osm::OsmError,
     pipeline::PipelineError,
     predict::PredictError,
+    tiles::StateCounts,
 };
 
 /// Trouble with a run. What was committed before it is safe, and the run can be gone on with.
@@ -93,9 +94,14 @@ pub enum RunError {
     /// other way round.
     #[error("chips of SYNTHETIC and of real imagery do not mix, and the run's is the other")]
     ChipsOfOtherKind { run: String },
-    /// The states of the tiles do not add up to the plan: a fault of hvmap or of the disk.
-    #[error("the run's tiles do not add up (got {got} in all states, expected {planned})")]
-    Miscounted { planned: u64, got: u64 },
+    /// The stored outcomes hold other states than the kept counts say: a fault of hvmap or of the disk.
+    #[error(
+        "the kept counts are not those of the run's tiles (got {kept:?}, counted {recounted:?})"
+    )]
+    Miscounted {
+        kept: StateCounts,
+        recounted: StateCounts,
+    },
     /// A scan of everything ended without having looked at everything: a fault of hvmap.
     #[error("a scan of everything left {not_visited} tiles unvisited, expected none")]
     LeftOut { not_visited: u64 },

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     imagery::SourceDescription,
-    ledger::{Manifest, SettingsRecord},
+    ledger::{self, Manifest, SettingsRecord},
     pipeline::model_record,
     predict::ModelInfo,
     tiles::{Cover, UNIT_TILES_MAX},
@@ -79,6 +79,7 @@ impl Plan {
             keep_threshold,
         } = scoring.thresholds(info)?;
         let manifest = Manifest {
+            format_version: ledger::MANIFEST_FORMAT_VERSION,
             area: area.record(),
             zoom: area.cover().zoom(),
             imagery: imagery.record(),

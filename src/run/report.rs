@@ -34,6 +34,9 @@ pub struct Report {
     /// Why tiles were not scored, in this start.
     pub trouble: Vec<TroubleReport>,
     pub out: PathBuf,
+    /// The name of this run, which no other run has; `None` in a ledger of version 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<String>,
     /// SHA-256 of the manifest, which every export carries.
     pub manifest: String,
     pub synthetic: bool,
@@ -66,6 +69,7 @@ impl Report {
             counts,
             detections,
             out: out.to_owned(),
+            run_id: ledger.run_id()?,
             manifest: manifest.hash(),
             synthetic: manifest.imagery.synthetic,
             ..Self::default()

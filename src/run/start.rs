@@ -12,7 +12,7 @@ use super::{
     strategy::Strategy,
 };
 use crate::{
-    ledger::{FILE_NAME, Ledger, LedgerError, LedgerReader, Manifest, RunLock, SettingsRecord},
+    ledger::{FILE_NAME, Ledger, LedgerError, LedgerReader, Manifest, SettingsRecord},
     pipeline::{Drive, Ending, Local, LocalOptions, Progress, Recording},
     scan::{Listed, Scan},
     telemetry::Trouble,
@@ -47,7 +47,6 @@ pub struct Run<'a> {
     plan: &'a Plan,
     out: PathBuf,
     ledger: Ledger,
-    _lock: RunLock,
     /// The plan's, but for a model whose scores are mixed with another's.
     manifest: Manifest,
     settings: SettingsRecord,
@@ -79,7 +78,6 @@ impl<'a> Run<'a> {
             dir: out.to_owned(),
             source,
         })?;
-        let lock = RunLock::take(out)?;
         let mut notices = Vec::new();
         let mut observer = Keeping {
             notices: &mut notices,
@@ -117,7 +115,6 @@ impl<'a> Run<'a> {
             plan,
             out: out.to_owned(),
             ledger,
-            _lock: lock,
             manifest,
             settings,
             notices,
@@ -206,6 +203,7 @@ impl<'a> Run<'a> {
             stages: clocks.report(),
             trouble: trouble.report(),
             out: self.out.clone(),
+            run_id: self.ledger.reader().run_id()?,
             manifest: self.manifest.hash(),
             synthetic: self.manifest.imagery.synthetic,
             ending: Some(ending),
@@ -293,11 +291,18 @@ impl<'a> Run<'a> {
         ending: Ending,
     ) -> Result<StateCounts, RunError> {
         let planned = self.plan.cover().count();
-        let counts = self.ledger.reader().counts(planned)?;
-        if counts.planned() != planned {
+        let reader = self.ledger.reader();
+        let counts = reader.counts(planned)?;
+        // `not_visited` is what the kept counts leave of the plan, so they are held against the
+        // outcomes themselves.
+        let recounted = StateCounts {
+            not_visited: counts.not_visited,
+            ..reader.recount()?
+        };
+        if recounted != counts {
             return Err(RunError::Miscounted {
-                planned,
-                got: counts.planned(),
+                kept: counts,
+                recounted,
             });
         }
         let is_whole = ending == Ending::Complete

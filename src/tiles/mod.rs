@@ -7,23 +7,26 @@
 
 mod block;
 mod bounds;
+mod candidate;
 mod coord;
 mod cover;
 mod error;
 pub mod mercator;
 mod outcome;
 mod position;
+mod source_image;
+mod unit;
 
 pub use block::{BLOCK_SIDE, BLOCK_TILES, BlockCoord, TileMask};
 pub use bounds::Bounds;
+pub use candidate::{AttributionGrid, Candidate, LowContrast, TileBox};
 pub use coord::{TileCoord, ZOOM_MAX};
 pub use cover::{Blocks, Cover, CoverBuilder, Span};
 pub use error::TilesError;
-pub use outcome::{
-    AttributionGrid, BlockOutcome, Candidate, LowContrast, StateCounts, TileOutcome, TileState,
-    UNIT_TILES_MAX, VisitReason, WorkUnit,
-};
+pub use outcome::{BlockOutcome, CascadeStage, StateCounts, TileOutcome, TileState};
 pub use position::{LonLat, PixelPosition, TilePosition};
+pub use source_image::{SourceImage, UnitImages};
+pub use unit::{UNIT_TILES_MAX, VisitReason, WorkUnit};
 
 /// Side of a tile image in pixels.
 pub const TILE_SIZE_PX: u32 = 256;

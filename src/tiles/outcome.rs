@@ -1,86 +1,29 @@
-//! Work units, and what became of their tiles.
+//! What became of a unit's tiles.
 
-use bytes::Bytes;
-use half::f16;
 use serde::{Deserialize, Serialize};
+use strum::{FromRepr, IntoStaticStr, VariantArray};
 
-use super::{BlockCoord, TileCoord, TileMask};
+use super::{BlockCoord, Candidate, LowContrast, TileCoord, TileMask, UnitImages};
 
-/// The most tiles in one work unit, so that a kill never costs more than that much imagery.
-pub const UNIT_TILES_MAX: usize = 512;
-
-/// Why a scan asks for the tiles of a unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// What became of a planned tile. Every planned tile is in exactly one state. Its number is what a
+/// ledger stores.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    FromRepr,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
-#[repr(u8)]
-pub enum VisitReason {
-    /// The scan takes every tile.
-    Everything = 0,
-    /// A line of the net that is laid over the area.
-    Net = 1,
-    /// A line that was hit goes on there.
-    Follow = 2,
-    /// Beside a hit: parallel lines.
-    Neighbour = 3,
-    /// Around the place where a line was lost.
-    End = 4,
-    /// Something is known there already: a mapped line's end, a substation.
-    Seed = 5,
-}
-
-impl VisitReason {
-    /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 6] = [
-        Self::Everything,
-        Self::Net,
-        Self::Follow,
-        Self::Neighbour,
-        Self::End,
-        Self::Seed,
-    ];
-
-    /// The reason with a stored number, if there is one.
-    #[must_use]
-    pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(number)).copied()
-    }
-
-    /// The name used in tables and JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Everything => "everything",
-            Self::Net => "net",
-            Self::Follow => "follow",
-            Self::Neighbour => "neighbour",
-            Self::End => "end",
-            Self::Seed => "seed",
-        }
-    }
-}
-
-/// A numbered piece of work: some tiles of one block.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorkUnit {
-    /// Position in the scan's order, counted from 0 without gaps.
-    pub sequence: u64,
-    pub block: BlockCoord,
-    /// The tiles wanted: at least 1, at most [`UNIT_TILES_MAX`].
-    pub wanted: TileMask,
-    /// Why the scan wants them.
-    pub reason: VisitReason,
-}
-
-impl WorkUnit {
-    /// The tiles wanted, row by row.
-    pub fn tiles(&self) -> impl Iterator<Item = TileCoord> + '_ {
-        self.wanted.iter().map(|index| self.block.tile(index))
-    }
-}
-
-/// What became of a planned tile. Every planned tile is in exactly one state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 #[repr(u8)]
 pub enum TileState {
     /// In the area, but no outcome is committed yet. Never stored.
@@ -101,21 +44,7 @@ pub enum TileState {
 
 impl TileState {
     /// All states, in the order of their numbers.
-    pub const ALL: [Self; 7] = [
-        Self::NotVisited,
-        Self::Scored,
-        Self::NoImagery,
-        Self::Blank,
-        Self::Undecodable,
-        Self::FetchFailed,
-        Self::PredictFailed,
-    ];
-
-    /// The state with a stored number, if there is one.
-    #[must_use]
-    pub fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(number)).copied()
-    }
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// Whether a retry may replace this state.
     #[must_use]
@@ -126,15 +55,7 @@ impl TileState {
     /// The name used in tables and JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::NotVisited => "not_visited",
-            Self::Scored => "scored",
-            Self::NoImagery => "no_imagery",
-            Self::Blank => "blank",
-            Self::Undecodable => "undecodable",
-            Self::FetchFailed => "fetch_failed",
-            Self::PredictFailed => "predict_failed",
-        }
+        self.into()
     }
 }
 
@@ -172,38 +93,25 @@ impl TileOutcome {
     }
 }
 
-/// The positive margin spread over the network's last feature map, rows top-down.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AttributionGrid {
-    pub width: u16,
-    pub height: u16,
-    /// `width × height` cells, row-major.
-    pub cells: Vec<f16>,
+/// Which model of a cascade gave a tile's answer. Its number is what a ledger stores.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, FromRepr, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+#[repr(u8)]
+pub enum CascadeStage {
+    /// The fast model that sees every tile.
+    First = 0,
+    /// The careful model that sees what the first one passed on.
+    Second = 1,
 }
 
-/// A tile whose score reached the run's keep threshold, with what a reviewer needs to judge it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Candidate {
-    /// Row-major index of the tile in its block.
-    pub index: u16,
-    pub score: f32,
-    /// Where in the tile the score comes from, if the model says so.
-    pub attribution: Option<AttributionGrid>,
-    /// XXH3-64 of the encoded payload (of the pixels, for sources of pixels), by which repeated
-    /// placeholders are recognised.
-    pub content_hash: u64,
-    /// The encoded image, if the run keeps it for review.
-    pub payload: Option<Bytes>,
-}
-
-/// A scored tile below the keep threshold whose image shows next to nothing: perhaps a card that
-/// says "no imagery here", which its repetition would tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LowContrast {
-    /// Row-major index of the tile in its block.
-    pub index: u16,
-    /// As in [`Candidate::content_hash`].
-    pub content_hash: u64,
+impl CascadeStage {
+    /// The name used in tables and JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// The answer to one work unit.
@@ -214,6 +122,11 @@ pub struct BlockOutcome {
     pub wanted: TileMask,
     /// One entry for each wanted tile, in the mask's rising order.
     pub tiles: Vec<TileOutcome>,
+    /// Which model of a cascade answered for each wanted tile, in the same order; `First` for tiles
+    /// that no model saw. Empty where there is one model.
+    pub stages: Vec<CascadeStage>,
+    /// Which image of the source each wanted tile was cut from; empty where the source does not tell.
+    pub images: UnitImages,
     /// In rising order of index.
     pub candidates: Vec<Candidate>,
     /// In rising order of index; none of them is a candidate.
@@ -270,7 +183,12 @@ impl StateCounts {
 
     /// Counts the tiles of one outcome.
     pub fn add(&mut self, outcome: &BlockOutcome) {
-        for tile in &outcome.tiles {
+        self.add_tiles(&outcome.tiles);
+    }
+
+    /// Counts tiles.
+    pub fn add_tiles(&mut self, tiles: &[TileOutcome]) {
+        for tile in tiles {
             *self.get_mut(tile.state()) += 1;
         }
     }

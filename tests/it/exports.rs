@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use half::f16;
 use hvmap::{
-    ledger::{AreaRecord, ImageryRecord, Ledger, Manifest, ModelRecord},
+    ledger::{AreaRecord, ImageryRecord, Ledger, MANIFEST_FORMAT_VERSION, Manifest, ModelRecord},
     tiles::{
-        AttributionGrid, BlockCoord, BlockOutcome, Candidate, LonLat, TileOutcome, VisitReason,
+        AttributionGrid, BlockCoord, BlockOutcome, Candidate, LonLat, TileOutcome, UnitImages,
+        VisitReason,
     },
 };
 use serde_json::{Value, json};
@@ -27,6 +28,7 @@ const BLOCK: BlockCoord = BlockCoord {
 fn run_folder(folder: &Folder) -> String {
     let cells_px: Vec<f32> = (0..4).map(|i| i as f32 * 64.0 + 32.0).collect();
     let manifest = Manifest {
+        format_version: MANIFEST_FORMAT_VERSION,
         area: AreaRecord {
             label: "San Marino".into(),
             source: "a test".into(),
@@ -75,6 +77,7 @@ fn run_folder(folder: &Folder) -> String {
                 index: i * 12,
                 score: score(i),
                 attribution: (i % 2 == 0).then(grid),
+                boxes: Vec::new(),
                 content_hash: i.into(),
                 payload: None,
             }
@@ -92,6 +95,8 @@ fn run_folder(folder: &Folder) -> String {
                 tiles,
                 candidates,
                 low_contrast: Vec::new(),
+                stages: Vec::new(),
+                images: UnitImages::default(),
             },
             VisitReason::Everything,
         )

@@ -12,6 +12,7 @@ mod guided_scan;
 mod http_imagery;
 mod labels_command;
 mod ledger_faults;
+mod ledger_version_1;
 mod model_command;
 mod model_peer;
 mod needs;

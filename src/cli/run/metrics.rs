@@ -31,7 +31,7 @@ pub fn serve(address: SocketAddr) -> Result<(), CliError> {
 
 /// Publishes where the run is.
 pub fn publish(progress: &Progress, stages: &[StageReport]) {
-    for state in TileState::ALL {
+    for &state in TileState::ALL {
         gauge!("hvmap_tiles", "state" => state.name()).set(progress.counts.get(state) as f64);
     }
     counter!("hvmap_hits_total").absolute(progress.hits);

@@ -22,7 +22,7 @@ fn write(report: &Report, text: &mut String) -> std::fmt::Result {
         "tiles planned",
         grouped(report.planned)
     )?;
-    for state in TileState::ALL {
+    for &state in TileState::ALL {
         let tiles = report.counts.get(state);
         if tiles > 0 {
             let share = 100.0 * tiles as f64 / report.planned as f64;

@@ -1,7 +1,7 @@
 //! Puts the answers for a unit's tiles together into its outcome.
 
 use super::{Kept, TileAnswer};
-use crate::tiles::{BlockOutcome, Candidate, LowContrast, TileOutcome, WorkUnit};
+use crate::tiles::{BlockOutcome, Candidate, LowContrast, TileOutcome, UnitImages, WorkUnit};
 
 /// A unit on its way: the answers so far.
 pub(super) struct Assembly {
@@ -59,6 +59,8 @@ impl Assembly {
             tiles: self.tiles.into_iter().flatten().collect(),
             candidates: self.candidates,
             low_contrast: self.low_contrast,
+            stages: Vec::new(),
+            images: UnitImages::default(),
         }
     }
 }

@@ -224,6 +224,7 @@ impl Worker {
                 index: owner.index,
                 score,
                 attribution: self.grid_at(position),
+                boxes: Vec::new(),
                 content_hash: self.slots.content_hash(slot),
                 payload: self.options.keep_payloads.then(|| self.slots.payload(slot)),
             })

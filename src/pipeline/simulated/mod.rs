@@ -12,7 +12,7 @@ use std::{collections::VecDeque, time::Duration};
 
 pub use self::detector::{DetectorErrors, SimulatedDetector, binormal_recall, grid_px};
 use super::{Executor, PipelineError};
-use crate::tiles::{BlockCoord, BlockOutcome, Candidate, TileOutcome, WorkUnit};
+use crate::tiles::{BlockCoord, BlockOutcome, Candidate, TileOutcome, UnitImages, WorkUnit};
 
 /// Units held at once. They are answered at once, so a few are enough to keep the loop going.
 const UNITS_HELD_MAX: usize = 16;
@@ -45,6 +45,7 @@ impl Simulated {
                     score: 1.0,
                     attribution: self.detector.attribution(tile),
                     // No two tiles share their content.
+                    boxes: Vec::new(),
                     content_hash: u64::from(tile.y) << 32 | u64::from(tile.x),
                     payload: None,
                 });
@@ -58,6 +59,8 @@ impl Simulated {
             tiles,
             candidates,
             low_contrast: Vec::new(),
+            stages: Vec::new(),
+            images: UnitImages::default(),
         }
     }
 }

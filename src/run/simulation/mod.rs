@@ -21,8 +21,8 @@ use super::{
 };
 use crate::{
     ledger::{
-        ImageryRecord, Ledger, LedgerError, LedgerReader, Manifest, ModelRecord, RunLock,
-        SettingsRecord,
+        ImageryRecord, Ledger, LedgerError, LedgerReader, MANIFEST_FORMAT_VERSION, Manifest,
+        ModelRecord, SettingsRecord,
     },
     pipeline::{
         DetectorErrors, Drive, Recording, Simulated, SimulatedDetector, binormal_recall, grid_px,
@@ -144,7 +144,6 @@ impl Simulation {
             dir: out.to_owned(),
             source,
         })?;
-        let _lock = RunLock::take(out)?;
         let manifest = self.manifest();
         let mut ledger = match Ledger::open(out) {
             Err(LedgerError::NoRun { .. }) => Ledger::create(out, &manifest),
@@ -260,6 +259,7 @@ impl Simulation {
         );
         let grid = settings.location_error_m.map(|_| grid_px());
         Manifest {
+            format_version: MANIFEST_FORMAT_VERSION,
             area: self.area.record(),
             zoom: self.area.cover().zoom(),
             imagery: ImageryRecord {

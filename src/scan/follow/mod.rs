@@ -52,7 +52,7 @@ use self::{
 };
 pub use self::{located::Locate, settings::FollowSettings};
 use super::{Next, Scan};
-use crate::tiles::{BlockOutcome, Cover, TileCoord, UNIT_TILES_MAX, WorkUnit};
+use crate::tiles::{BlockOutcome, Cover, TileCoord, UNIT_TILES_MAX, UnitImages, WorkUnit};
 
 /// The guided scan; see the module.
 pub struct Follow<'a> {
@@ -129,6 +129,8 @@ impl<'a> Follow<'a> {
                 // Of no more use here, and large.
                 candidates: Vec::new(),
                 low_contrast: Vec::new(),
+                stages: Vec::new(),
+                images: UnitImages::default(),
             },
         }
     }

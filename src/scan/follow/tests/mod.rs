@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use super::{located::Spot, *};
 use crate::{
     random::SplitMix64,
-    tiles::{AttributionGrid, BlockCoord, Candidate, TileCoord, TileOutcome, VisitReason},
+    tiles::{
+        AttributionGrid, BlockCoord, Candidate, TileCoord, TileOutcome, UnitImages, VisitReason,
+    },
 };
 
 const ZOOM: u8 = 18;
@@ -115,11 +117,14 @@ fn outcome(unit: &WorkUnit, hit: impl Fn(TileCoord) -> bool) -> BlockOutcome {
                     height: 0,
                     cells: Vec::new(),
                 }),
+                boxes: Vec::new(),
                 content_hash: 0,
                 payload: None,
             })
             .collect(),
         low_contrast: Vec::new(),
+        stages: Vec::new(),
+        images: UnitImages::default(),
     }
 }
 

@@ -69,18 +69,14 @@ pub(crate) fn for_each_feature<E: From<OsmError>>(
     };
     let mut json = serde_json::Deserializer::from_reader(WithoutSeparators(reader));
     let mut read = || -> serde_json::Result<Option<Value>> {
-        let mut crs = None;
         // One collection, or one feature after another (RFC 8142).
-        loop {
-            match json.end() {
-                Ok(()) => return Ok(crs),
-                Err(_) => {
-                    crs = json
-                        .deserialize_map(Collection { visit: &mut visit })?
-                        .or(crs)
-                }
-            }
+        let mut crs = json.deserialize_map(Collection { visit: &mut visit })?;
+        while json.end().is_err() {
+            crs = json
+                .deserialize_map(Collection { visit: &mut visit })?
+                .or(crs);
         }
+        Ok(crs)
     };
     let crs = read();
     match (crs, failure) {

@@ -94,6 +94,67 @@ fn told_as(home: &Path, name: &str) {
     );
 }
 
+/// What the columns of version 1's time are called now.
+fn renamed(column: &str) -> &str {
+    match column {
+        "chain" => "line",
+        "place" => "line_position",
+        other => other,
+    }
+}
+
+/// Columns that came later, and say nothing of such a ledger.
+const LATER: [&str; 5] = ["imagery", "imagery_date", "class", "box_m", "stage"];
+
+fn same_rows(expected: &str, got: &str) {
+    let rows = |text: &str| -> Vec<Vec<String>> {
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(text.as_bytes());
+        let records = reader.records();
+        records
+            .map(|row| row.unwrap().iter().map(str::to_owned).collect())
+            .collect()
+    };
+    let (expected, got) = (rows(expected), rows(got));
+    assert_eq!(expected.len(), got.len());
+    // The columns may still have their names of that time.
+    let at: Vec<usize> = expected[0]
+        .iter()
+        .map(|name| {
+            let mut columns = got[0].iter();
+            let found = columns.position(|column| column == renamed(name) || column == name);
+            found.unwrap_or_else(|| panic!("no column {name} in {:?}", got[0]))
+        })
+        .collect();
+    for (before, now) in expected.iter().zip(&got).skip(1) {
+        let kept: Vec<&String> = at.iter().map(|&column| &now[column]).collect();
+        assert_eq!(kept, before.iter().collect::<Vec<_>>());
+    }
+    for (column, name) in got[0].iter().enumerate() {
+        if !at.contains(&column) {
+            assert!(LATER.contains(&name.as_str()), "{name}");
+            assert!(got[1..].iter().all(|row| row[column].is_empty()), "{name}");
+        }
+    }
+}
+
+fn same_features(expected: &str, got: &str) {
+    let [mut expected, mut got] =
+        [expected, got].map(|text| serde_json::from_str::<Value>(text).unwrap());
+    for side in [&mut expected, &mut got] {
+        for feature in side["features"].as_array_mut().unwrap() {
+            let properties = feature["properties"].as_object_mut().unwrap();
+            *properties = std::mem::take(properties)
+                .into_iter()
+                .filter(|(name, value)| !(LATER.contains(&name.as_str()) && value.is_null()))
+                .map(|(name, value)| (renamed(&name).to_owned(), value))
+                .collect();
+        }
+    }
+    assert_eq!(got, expected);
+}
+
 #[test]
 fn a_ledger_of_version_1_is_read_resumed_retried_and_exported_as_it_was() {
     let home = home();
@@ -126,11 +187,11 @@ fn a_ledger_of_version_1_is_read_resumed_retried_and_exported_as_it_was() {
         args.extend(["--threshold", "0.3", "-o", file]);
         let export = hvmap(home, &args);
         assert_eq!(export.code, 0, "{export}");
-        assert_eq!(
-            fs::read_to_string(home.join(file)).unwrap(),
-            expected(file),
-            "{file}"
-        );
+        let got = fs::read_to_string(home.join(file)).unwrap();
+        match form {
+            "csv" => same_rows(&expected(file), &got),
+            _ => same_features(&expected(file), &got),
+        }
     }
 }
 

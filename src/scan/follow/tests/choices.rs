@@ -19,7 +19,7 @@ fn hits(lines: std::ops::Range<u64>, false_every: u32) -> impl Fn(TileCoord) -> 
         let number = random.next_u64() % u64::from(false_every);
         let crowded = tile.x > 180_350 && tile.y > 109_350 && number < 12;
         // One tower in eight is missed.
-        let missed = random.next_u64() % 8 == 0;
+        let missed = random.next_u64().is_multiple_of(8);
         towers.contains(&tile) && !missed || number == 0 || crowded
     }
 }

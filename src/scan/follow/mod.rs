@@ -55,6 +55,29 @@ use super::{Next, Scan};
 use crate::tiles::{BlockOutcome, Cover, TileCoord, UNIT_TILES_MAX, UnitImages, WorkUnit};
 
 /// The guided scan; see the module.
+///
+/// ```
+/// use hvmap::{
+///     scan::{Follow, FollowSettings, Next, Scan},
+///     tiles::{BlockOutcome, Cover, TileCoord, TileOutcome},
+/// };
+///
+/// let tiles = (0..30).map(|x| TileCoord { z: 18, x, y: 7 });
+/// let cover = Cover::from_tiles(tiles)?;
+/// let mut scan = Follow::new(&cover, FollowSettings::default());
+/// let Next::Unit(unit) = scan.next() else {
+///     unreachable!("the first unit needs no answers");
+/// };
+/// scan.learn(&BlockOutcome {
+///     sequence: unit.sequence,
+///     block: unit.block,
+///     tiles: unit.tiles().map(|_| TileOutcome::Scored(0.1)).collect(),
+///     wanted: unit.wanted,
+///     candidates: Vec::new(),
+///     low_contrast: Vec::new(),
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Follow<'a> {
     settings: FollowSettings,
     /// What is believed of the area, and the tracks that are followed there.

@@ -49,7 +49,7 @@ impl RowCheck {
     }
 }
 
-pub(super) fn outcome(row: &super::read::OutcomeRow) -> i64 {
+pub(super) fn outcome(row: &super::rows::OutcomeRow) -> i64 {
     RowCheck::of("outcome")
         .integer(row.sequence.cast_signed())
         .integer(row.block_x)

@@ -38,6 +38,7 @@ mod error;
 mod lock;
 mod manifest;
 mod read;
+mod rows;
 mod schema;
 mod verify;
 mod write;

@@ -15,6 +15,10 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use super::{
     FILE_NAME, LedgerError, LedgerVersion, Manifest, SettingsRecord,
     check::{self, CandidateColumns},
+    rows::{
+        CandidateRecord, OutcomeRow, candidate_columns, candidate_row, outcome_row,
+        row_check_column,
+    },
     schema,
 };
 use crate::{
@@ -809,65 +813,6 @@ impl LedgerReader {
             what,
         }
     }
-}
-
-/// A row of `outcome`.
-pub(super) struct OutcomeRow {
-    pub sequence: u64,
-    pub block_x: u32,
-    pub block_y: u32,
-    pub reason: u8,
-    pub tiles: Vec<u8>,
-    pub row_check: Option<i64>,
-}
-
-/// A row of `candidate`.
-pub(super) struct CandidateRecord {
-    id: i64,
-    y: u32,
-    x: u32,
-    score: f32,
-    content_hash: i64,
-    grid_width: Option<u16>,
-    grid: Option<Vec<u8>>,
-    row_check: Option<i64>,
-}
-
-fn row_check_column(version: LedgerVersion) -> &'static str {
-    match version {
-        LedgerVersion::One => "NULL",
-        LedgerVersion::Two => "row_check",
-    }
-}
-
-/// What [`candidate_row`] reads.
-pub(super) fn candidate_columns(version: LedgerVersion) -> String {
-    let check = row_check_column(version);
-    format!("id, y, x, score, content_hash, grid_width, grid, {check}")
-}
-
-pub(super) fn candidate_row(row: &Row<'_>) -> rusqlite::Result<CandidateRecord> {
-    Ok(CandidateRecord {
-        id: row.get(0)?,
-        y: row.get(1)?,
-        x: row.get(2)?,
-        score: row.get(3)?,
-        content_hash: row.get(4)?,
-        grid_width: row.get(5)?,
-        grid: row.get(6)?,
-        row_check: row.get(7)?,
-    })
-}
-
-fn outcome_row(row: &Row<'_>) -> rusqlite::Result<OutcomeRow> {
-    Ok(OutcomeRow {
-        sequence: row.get(0)?,
-        block_x: row.get(1)?,
-        block_y: row.get(2)?,
-        reason: row.get(3)?,
-        tiles: row.get(4)?,
-        row_check: row.get(5)?,
-    })
 }
 
 fn grid(width: u16, bytes: &[u8]) -> Option<AttributionGrid> {

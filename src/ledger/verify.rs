@@ -2,7 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use super::{LedgerError, LedgerReader, LedgerVersion, check, read::candidate_columns};
+use super::{
+    LedgerError, LedgerReader, LedgerVersion, check,
+    rows::{candidate_columns, candidate_row},
+};
 use crate::tiles::{BlockCoord, BlockOutcome, StateCounts};
 
 /// Problems that are told one by one; the rest is counted.
@@ -175,7 +178,7 @@ impl LedgerReader {
             "SELECT {} FROM candidate ORDER BY id",
             candidate_columns(self.version())
         );
-        self.each(&sql, [], super::read::candidate_row, |row| {
+        self.each(&sql, [], candidate_row, |row| {
             rows += 1;
             let read = self.candidate(row).map(drop);
             verified.note(read)?;

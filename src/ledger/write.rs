@@ -13,7 +13,7 @@ use super::{
     FILE_NAME, LedgerError, LedgerReader, LedgerVersion, Manifest, SettingsRecord,
     check::{self, CandidateColumns},
     lock::RunLock,
-    read::OutcomeRow,
+    rows::OutcomeRow,
     schema,
 };
 use crate::{

@@ -74,7 +74,7 @@ use crate::tiles::{BlockOutcome, Cover, TileCoord, UNIT_TILES_MAX, UnitImages, W
 ///     tiles: unit.tiles().map(|_| TileOutcome::Scored(0.1)).collect(),
 ///     wanted: unit.wanted,
 ///     candidates: Vec::new(),
-///     low_contrast: Vec::new(),
+///     low_contrast: Vec::new(), stages: Vec::new(), images: UnitImages::default(),
 /// });
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

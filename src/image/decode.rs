@@ -48,6 +48,17 @@ const DOUBLE: Size = Size::square(2 * TILE_SIZE_PX);
 /// # Errors
 /// When the payload is no image, is damaged or cut short, or is not 256×256: nothing is ever
 /// resized or filled up.
+///
+/// ```
+/// use hvmap::image::{RgbTile, decode, encode_jpeg};
+///
+/// let payload = encode_jpeg(&vec![90; 256 * 256 * 3], 80);
+/// let mut pixels = RgbTile::new();
+/// decode(&payload, pixels.as_bytes_mut())?;
+/// // A file that ends early is refused, and not filled up with grey.
+/// assert!(decode(&payload[..payload.len() / 2], pixels.as_bytes_mut()).is_err());
+/// # Ok::<_, hvmap::image::ImageError>(())
+/// ```
 pub fn decode(payload: &[u8], out: &mut [u8]) -> Result<(), ImageError> {
     assert_eq!(out.len(), RGB_BYTES, "a tile's pixels");
     decode_sized(payload, TILE, out)

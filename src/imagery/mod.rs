@@ -40,6 +40,25 @@ use crate::{
 ///
 /// The pipeline calls [`ImagerySource::fetch`] from [`ImagerySource::concurrent_units`] threads at
 /// once, one unit each.
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use hvmap::{
+///     imagery::{self, Fetched, SourceOptions},
+///     tiles::{Cover, TileCoord, VisitReason, WorkUnit},
+/// };
+///
+/// let source = imagery::open("synthetic:1", &SourceOptions::default())?;
+/// let cover = Cover::from_tiles([TileCoord { z: 18, x: 140_100, y: 95_360 }])?;
+/// for (block, wanted) in cover.blocks() {
+///     let unit = WorkUnit { sequence: 0, block, wanted, reason: VisitReason::Everything };
+///     source.fetch(&unit, &mut |tile, fetched| {
+///         println!("{tile}: {}", matches!(fetched, Fetched::Pixels(_) | Fetched::Payload(_)));
+///         ControlFlow::Continue(())
+///     })?;
+/// }
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub trait ImagerySource: Send + Sync {
     fn description(&self) -> &SourceDescription;
 

@@ -27,6 +27,22 @@ pub trait Model: Send + Sync {
 }
 
 /// One worker's classifier.
+///
+/// ```no_run
+/// use hvmap::{
+///     image::RGB_BYTES,
+///     predict::{Batch, Predictions},
+///     run::ModelChoice,
+/// };
+///
+/// let model = ModelChoice::file("towers.onnx").load_onnx()?;
+/// let mut classifier = hvmap::predict::Model::classifier(&model)?;
+/// let grey = vec![128; 2 * RGB_BYTES];
+/// let mut answers = Predictions::default();
+/// classifier.classify(Batch::Rgb8(&grey), &mut answers)?;
+/// assert_eq!(answers.scores.len(), 2);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub trait Classifier: Send {
     /// In which form it takes images.
     fn form(&self) -> ImageForm;

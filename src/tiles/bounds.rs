@@ -7,6 +7,15 @@ use serde::{Deserialize, Serialize};
 use super::TilesError;
 
 /// A box in degrees, EPSG:4326. `west > east` means that it crosses the antimeridian.
+///
+/// ```
+/// use hvmap::tiles::Bounds;
+///
+/// let fiji: Bounds = "177,-19,-178,-16".parse()?;
+/// assert!(fiji.crosses_antimeridian());
+/// assert_eq!((fiji.west, fiji.north), (177.0, -16.0));
+/// # Ok::<_, hvmap::tiles::TilesError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bounds {
     pub west: f64,

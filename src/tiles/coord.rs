@@ -13,6 +13,18 @@ pub const ZOOM_MAX: u8 = 24;
 /// southward from Web Mercator's northern limit.
 ///
 /// Ordered by zoom, then row, then column.
+///
+/// ```
+/// use hvmap::tiles::{LonLat, TileCoord, mercator};
+///
+/// let lahore = LonLat { lon: 74.35, lat: 31.55 };
+/// let tile = mercator::tile_at(lahore, 18);
+/// let bounds = tile.bounds();
+/// assert!(bounds.west <= lahore.lon && lahore.lon < bounds.east);
+/// assert!(bounds.south < lahore.lat && lahore.lat <= bounds.north);
+/// assert_eq!(tile, TileCoord::new(18, tile.x, tile.y)?);
+/// # Ok::<_, hvmap::tiles::TilesError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TileCoord {
     pub z: u8,

@@ -59,7 +59,7 @@ use crate::tiles::{BlockOutcome, Cover, TileCoord, UNIT_TILES_MAX, UnitImages, W
 /// ```
 /// use hvmap::{
 ///     scan::{Follow, FollowSettings, Next, Scan},
-///     tiles::{BlockOutcome, Cover, TileCoord, TileOutcome},
+///     tiles::{BlockOutcome, Cover, TileCoord, TileOutcome, UnitImages},
 /// };
 ///
 /// let tiles = (0..30).map(|x| TileCoord { z: 18, x, y: 7 });
@@ -74,7 +74,9 @@ use crate::tiles::{BlockOutcome, Cover, TileCoord, UNIT_TILES_MAX, UnitImages, W
 ///     tiles: unit.tiles().map(|_| TileOutcome::Scored(0.1)).collect(),
 ///     wanted: unit.wanted,
 ///     candidates: Vec::new(),
-///     low_contrast: Vec::new(), stages: Vec::new(), images: UnitImages::default(),
+///     low_contrast: Vec::new(),
+///     stages: Vec::new(),
+///     images: UnitImages::default(),
 /// });
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

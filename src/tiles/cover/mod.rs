@@ -22,6 +22,19 @@ use crate::digest::Digest;
 ///
 /// Edges are straight in Web Mercator between vertices. Tiles are half-open: one that an area only
 /// touches along its border, without sharing any of its inside, is not in the cover.
+///
+/// ```
+/// use hvmap::area;
+///
+/// let cover = area::country::of_names(&["san marino"])?.cover(14)?;
+/// let first = cover.iter().next().expect("a country has a tile");
+/// assert!(cover.contains(first));
+/// assert_eq!(cover.nth(0), Some(first));
+/// // Blocks partition the cover.
+/// let in_blocks: usize = cover.blocks().map(|(_, wanted)| wanted.count()).sum();
+/// assert_eq!(in_blocks as u64, cover.count());
+/// # Ok::<_, hvmap::area::AreaError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cover {
     zoom: u8,

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stderr, reason = "a test that skips itself says so")]
 
+mod architecture;
 mod area;
 mod chaining;
 mod cover_golden;

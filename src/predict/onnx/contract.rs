@@ -73,7 +73,7 @@ impl Contract {
             model: model.clone(),
             source,
         })?;
-        let metadata = graph::metadata(&file).ok_or_else(|| PredictError::Unusable {
+        let metadata = graph::metadata(file.into()).ok_or_else(|| PredictError::Unusable {
             model: model.clone(),
             reason: "it is no ONNX file, or is cut short".into(),
             hint: None,

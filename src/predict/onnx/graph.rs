@@ -1,30 +1,30 @@
 //! What an ONNX file says about itself before any engine loads it.
 //!
-//! ONNX files are protocol buffers; the few fields read here are numbered as in the standard's
-//! `onnx.proto` (ONNX 1.17), and the wire format is that of protobuf's "Encoding" page. Everything
-//! else is skipped over.
+//! In: the whole file. Out: facts, which keep nothing of it. Its messages are those of
+//! `proto/onnx.proto`, which leaves the weights out: they are passed over, and the names are slices
+//! of the file until they become facts.
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
+use prost::Message;
+
+use super::proto::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
+    tensor_proto::{DataLocation, DataType},
+};
+
 /// The metadata that a model's file carries, by key; `None` for what is no ONNX model.
 #[must_use]
-pub fn metadata(file: &[u8]) -> Option<HashMap<String, String>> {
-    let mut all = HashMap::new();
-    for field in Fields(file) {
-        // ModelProto.metadata_props, of StringStringEntryProto.
-        if let (14, Value::Bytes(entry)) = field? {
-            let (mut key, mut value) = (String::new(), String::new());
-            for field in Fields(entry) {
-                match field? {
-                    (1, Value::Bytes(bytes)) => key = text(bytes),
-                    (2, Value::Bytes(bytes)) => value = text(bytes),
-                    _ => {}
-                }
-            }
-            all.insert(key, value);
-        }
-    }
-    Some(all)
+pub fn metadata(file: Bytes) -> Option<HashMap<String, String>> {
+    let model = ModelProto::decode(file).ok()?;
+    Some(
+        model
+            .metadata_props
+            .iter()
+            .map(|entry| (text(entry.key()), text(entry.value())))
+            .collect(),
+    )
 }
 
 /// Facts about a model's graph.
@@ -76,350 +76,246 @@ const PASSING_ON: [&str; 7] = [
     "DequantizeLinear",
 ];
 
+/// Operators between stored weights and the layer that uses them that leave their shape.
+const KEEPING_SHAPE: [&str; 3] = ["DequantizeLinear", "Cast", "Identity"];
+
+/// Operators that compute with bytes.
+const OF_BYTES: [&str; 5] = [
+    "QuantizeLinear",
+    "QLinearConv",
+    "ConvInteger",
+    "MatMulInteger",
+    "QLinearMatMul",
+];
+
 /// Reads the facts, or `None` for what is no ONNX model.
 #[must_use]
-pub fn read(file: &[u8]) -> Option<GraphFacts> {
-    let mut facts = GraphFacts::default();
-    let mut graph = None;
-    for field in Fields(file) {
-        match field? {
-            (2, Value::Bytes(name)) => facts.producer = text(name),
-            (7, Value::Bytes(bytes)) => graph = Some(bytes),
-            (8, Value::Bytes(bytes)) => {
-                let mut domain = String::new();
-                let mut version = None;
-                for field in Fields(bytes) {
-                    match field? {
-                        (1, Value::Bytes(name)) => domain = text(name),
-                        (2, Value::Number(number)) => version = i64::try_from(number).ok(),
-                        _ => {}
-                    }
-                }
-                if domain.is_empty() || domain == "ai.onnx" {
-                    facts.opset = version;
-                }
-            }
-            _ => {}
-        }
-    }
-    read_graph(graph?, &mut facts)?;
-    Some(facts)
+pub fn read(file: Bytes) -> Option<GraphFacts> {
+    let model = ModelProto::decode(file).ok()?;
+    let graph = model.graph.as_ref()?;
+    let values = Values::of(graph);
+    Some(GraphFacts {
+        producer: text(model.producer_name()),
+        opset: model
+            .opset_import
+            .iter()
+            .rfind(|set| matches!(set.domain(), b"" | b"ai.onnx"))
+            .and_then(|set| set.version),
+        parameters: graph
+            .initializer
+            .iter()
+            .map(TensorProto::numbers)
+            .fold(0, u64::saturating_add),
+        precision: precision(graph),
+        external_weights: graph
+            .initializer
+            .iter()
+            .any(|weights| weights.data_location() == DataLocation::External),
+        batch_name: graph.input.first().and_then(first_dimension),
+        makers: graph
+            .output
+            .iter()
+            .filter_map(|output| {
+                let maker = values.maker(output.name())?;
+                Some((text(output.name()), text(maker)))
+            })
+            .collect(),
+        layers: layers(graph, &values),
+    })
 }
 
-fn read_graph(graph: &[u8], facts: &mut GraphFacts) -> Option<()> {
-    // For each value its operator and that operator's first input.
-    let mut made_by: HashMap<&[u8], (String, &[u8])> = HashMap::new();
-    let mut nodes = Vec::new();
-    let mut stored_shapes: HashMap<&[u8], Vec<u64>> = HashMap::new();
-    let mut outputs = Vec::new();
-    let mut weights: HashMap<u64, u64> = HashMap::new();
-    let mut computes_with_bytes = false;
-    let mut first_input = None;
-    for field in Fields(graph) {
-        match field? {
-            (1, Value::Bytes(node)) => {
-                let mut read = Node::default();
-                for field in Fields(node) {
-                    match field? {
-                        (1, Value::Bytes(name)) => read.inputs.push(name),
-                        (2, Value::Bytes(name)) => read.results.push(name),
-                        (4, Value::Bytes(name)) => read.operator = text(name),
-                        (5, Value::Bytes(attribute)) => read.attribute(attribute)?,
-                        _ => {}
-                    }
-                }
-                let operator = &read.operator;
-                computes_with_bytes |= matches!(
-                    operator.as_str(),
-                    "QuantizeLinear"
-                        | "QLinearConv"
-                        | "ConvInteger"
-                        | "MatMulInteger"
-                        | "QLinearMatMul"
-                );
-                let input = read.inputs.first().copied().unwrap_or_default();
-                for &result in &read.results {
-                    made_by.insert(result, (operator.clone(), input));
-                }
-                if let (Some(value), Some(&result)) = (&read.value, read.results.first()) {
-                    stored_shapes.insert(result, value.clone());
-                }
-                nodes.push(read);
+/// Where a graph's values come from, by their names.
+struct Values<'a> {
+    made_by: HashMap<&'a [u8], &'a NodeProto>,
+    /// Shapes of the numbers that the file holds.
+    stored: HashMap<&'a [u8], &'a [i64]>,
+}
+
+impl<'a> Values<'a> {
+    fn of(graph: &'a GraphProto) -> Self {
+        let mut made_by = HashMap::new();
+        let mut stored = HashMap::new();
+        for node in &graph.node {
+            made_by.extend(node.output.iter().map(|name| (&name[..], node)));
+            if let (Some(value), Some(name)) = (node.constant(), node.output.first()) {
+                stored.insert(&name[..], &value.dims[..]);
             }
-            (5, Value::Bytes(tensor)) => {
-                let stored = read_tensor(tensor)?;
-                facts.parameters += stored.numbers;
-                facts.external_weights |= stored.external;
-                *weights.entry(stored.data_type).or_default() += stored.numbers;
-                stored_shapes.insert(stored.name, stored.shape);
-            }
-            (11, Value::Bytes(input)) => first_input = first_input.or(Some(input)),
-            (12, Value::Bytes(output)) => {
-                for field in Fields(output) {
-                    if let (1, Value::Bytes(name)) = field? {
-                        outputs.push(name);
-                    }
-                }
-            }
-            _ => {}
         }
+        for tensor in &graph.initializer {
+            stored.insert(tensor.name(), &tensor.dims[..]);
+        }
+        Self { made_by, stored }
     }
-    facts.batch_name = first_input.and_then(first_dimension);
-    let most = weights
-        .into_iter()
-        .max_by_key(|&(data_type, numbers)| (numbers, data_type))
-        .map(|(data_type, _)| data_type);
-    facts.precision = match most {
-        _ if computes_with_bytes => Some("int8"),
-        // The numbers of TensorProto.DataType.
-        Some(1) => Some("fp32"),
-        Some(10) => Some("fp16"),
-        Some(16) => Some("bf16"),
-        Some(2 | 3) => Some("int8"),
-        _ => None,
-    };
-    for node in &nodes {
-        let Some(weights) = node.weights() else {
-            continue;
-        };
-        let mut value = weights;
-        let mut shape = stored_shapes.get(value);
-        // Weights of bytes pass through a DequantizeLinear; a damaged file might go round.
-        for _ in 0..made_by.len() {
-            match (shape, made_by.get(value)) {
-                (None, Some((operator, input))) if KEEPING_SHAPE.contains(&operator.as_str()) => {
-                    value = input;
-                    shape = stored_shapes.get(value);
-                }
+
+    /// The last operator that changed this value.
+    fn maker(&self, mut value: &'a [u8]) -> Option<&'a [u8]> {
+        // A graph has no cycles, but a damaged file might.
+        for _ in 0..self.made_by.len() {
+            let node = self.made_by.get(value)?;
+            if !node.is_one_of(&PASSING_ON) {
+                return Some(node.op_type());
+            }
+            value = node.first_input();
+        }
+        None
+    }
+
+    /// The shape of stored weights, through operators that leave it as it is: weights of bytes pass
+    /// through a DequantizeLinear.
+    fn shape_of_weights(&self, mut value: &'a [u8]) -> Option<&'a [i64]> {
+        // A damaged file might go round.
+        for _ in 0..self.made_by.len() {
+            match (self.stored.get(value), self.made_by.get(value)) {
+                (None, Some(node)) if node.is_one_of(&KEEPING_SHAPE) => value = node.first_input(),
                 _ => break,
             }
         }
-        match (
-            shape.and_then(|shape| node.products(shape)),
-            node.results.first(),
-        ) {
-            (Some(products), Some(output)) => facts.layers.counted.push(Layer {
+        self.stored.get(value).copied()
+    }
+}
+
+/// How the graph computes: `int8` where it does so with bytes, else the type of most weights.
+fn precision(graph: &GraphProto) -> Option<&'static str> {
+    if graph.node.iter().any(|node| node.is_one_of(&OF_BYTES)) {
+        return Some("int8");
+    }
+    let mut numbers: HashMap<i32, u64> = HashMap::new();
+    for weights in &graph.initializer {
+        let of_type = numbers.entry(weights.data_type()).or_default();
+        *of_type = of_type.saturating_add(weights.numbers());
+    }
+    let (of_most, _) = numbers
+        .into_iter()
+        .max_by_key(|&(data_type, numbers)| (numbers, data_type))?;
+    match DataType::try_from(of_most) {
+        Ok(DataType::Float) => Some("fp32"),
+        Ok(DataType::Float16) => Some("fp16"),
+        Ok(DataType::Bfloat16) => Some("bf16"),
+        Ok(DataType::Uint8 | DataType::Int8) => Some("int8"),
+        // Among them types that are newer than this program.
+        _ => None,
+    }
+}
+
+fn layers(graph: &GraphProto, values: &Values<'_>) -> Layers {
+    let mut layers = Layers::default();
+    for node in &graph.node {
+        let Some(weights) = node.weights() else {
+            continue;
+        };
+        let products = values
+            .shape_of_weights(weights)
+            .and_then(|shape| node.products(shape));
+        match (products, node.output.first()) {
+            (Some(products), Some(output)) => layers.counted.push(Layer {
                 output: text(output),
                 products,
             }),
             // The product of two computed values is no layer.
-            _ if node.operator.starts_with("MatMul") => {}
-            _ => facts.layers.uncounted += 1,
+            _ if node.op_type().starts_with(b"MatMul") => {}
+            _ => layers.uncounted += 1,
         }
     }
-    for output in outputs {
-        let mut value = output;
-        // A graph has no cycles, but a damaged file might.
-        for _ in 0..made_by.len() {
-            match made_by.get(value) {
-                Some((operator, input)) if PASSING_ON.contains(&operator.as_str()) => value = input,
-                Some((operator, _)) => {
-                    facts.makers.insert(text(output), operator.clone());
-                    break;
-                }
-                None => break,
-            }
-        }
-    }
-    Some(())
+    layers
 }
 
-/// The name of a value's first dimension, where it has one: ValueInfoProto.type, .tensor_type, .shape,
-/// .dim, .dim_param.
-fn first_dimension(value: &[u8]) -> Option<String> {
-    let path = [2, 1, 2, 1, 2];
-    let name = path.into_iter().try_fold(value, first_within)?;
+/// The name of a value's first dimension, where it has one.
+fn first_dimension(value: &ValueInfoProto) -> Option<String> {
+    let shape = value
+        .r#type
+        .as_ref()?
+        .tensor_type
+        .as_ref()?
+        .shape
+        .as_ref()?;
+    let name = shape.dim.first()?.dim_param.as_ref()?;
     (!name.is_empty()).then(|| text(name))
 }
 
-/// The first field of this number in a message, of those that are made of bytes.
-fn first_within(message: &[u8], wanted: u64) -> Option<&[u8]> {
-    Fields(message).find_map(|field| match field? {
-        (number, Value::Bytes(bytes)) if number == wanted => Some(bytes),
-        _ => None,
-    })
-}
+impl NodeProto {
+    fn is_one_of(&self, operators: &[&str]) -> bool {
+        operators
+            .iter()
+            .any(|operator| operator.as_bytes() == self.op_type())
+    }
 
-/// Operators between stored weights and the layer that uses them that leave their shape.
-const KEEPING_SHAPE: [&str; 3] = ["DequantizeLinear", "Cast", "Identity"];
+    fn first_input(&self) -> &[u8] {
+        self.input.first().map_or(&[], |name| name)
+    }
 
-/// What is read of one operation.
-#[derive(Default)]
-struct Node<'a> {
-    operator: String,
-    inputs: Vec<&'a [u8]>,
-    results: Vec<&'a [u8]>,
-    /// `Gemm` takes its weights turned over.
-    turned: bool,
-    /// The shape of a `Constant`'s value.
-    value: Option<Vec<u64>>,
-}
+    fn attributes(&self, name: &str) -> impl DoubleEndedIterator<Item = &AttributeProto> {
+        self.attribute
+            .iter()
+            .filter(move |attribute| attribute.name() == name.as_bytes())
+    }
 
-impl<'a> Node<'a> {
-    fn attribute(&mut self, attribute: &[u8]) -> Option<()> {
-        let (mut name, mut number, mut tensor) = (String::new(), 0, None);
-        for field in Fields(attribute) {
-            match field? {
-                (1, Value::Bytes(bytes)) => name = text(bytes),
-                (3, Value::Number(value)) => number = value,
-                (5, Value::Bytes(bytes)) => tensor = Some(bytes),
-                _ => {}
-            }
-        }
-        match (name.as_str(), tensor) {
-            ("transB", _) => self.turned = number != 0,
-            ("value", Some(tensor)) => self.value = Some(read_tensor(tensor)?.shape),
-            _ => {}
-        }
-        Some(())
+    /// The value of a `Constant`.
+    fn constant(&self) -> Option<&TensorProto> {
+        self.attributes("value")
+            .rev()
+            .find_map(|attribute| attribute.t.as_ref())
+    }
+
+    /// `Gemm` may take its weights turned over.
+    fn is_turned(&self) -> bool {
+        let mut all = self.attributes("transB");
+        all.next_back().is_some_and(|attribute| attribute.i() != 0)
     }
 
     /// The weights' name, if this is a convolution or a dense layer.
-    fn weights(&self) -> Option<&'a [u8]> {
-        let place = match self.operator.as_str() {
-            "Conv" | "FusedConv" | "ConvInteger" | "Gemm" | "FusedGemm" | "MatMul"
-            | "MatMulInteger" => 1,
-            "QLinearConv" | "QLinearMatMul" => 3,
+    fn weights(&self) -> Option<&[u8]> {
+        let position = match self.op_type() {
+            b"Conv" | b"FusedConv" | b"ConvInteger" | b"Gemm" | b"FusedGemm" | b"MatMul"
+            | b"MatMulInteger" => 1,
+            b"QLinearConv" | b"QLinearMatMul" => 3,
             _ => return None,
         };
-        self.inputs.get(place).copied()
+        self.input.get(position).map(|name| &name[..])
     }
 
     /// Products a number of the output, by the weights' shape: `[out, in / group, h, w]` of a
     /// convolution, `[in, out]` of a dense layer.
-    fn products(&self, shape: &[u64]) -> Option<u64> {
-        if self.operator.contains("Conv") {
-            return Some(shape.get(1..)?.iter().product());
+    fn products(&self, shape: &[i64]) -> Option<u64> {
+        if self.op_type().windows(4).any(|part| part == b"Conv") {
+            return Some(product(shape.get(1..)?));
         }
         let [.., ins, outs] = *shape else { return None };
-        Some(if self.turned { outs } else { ins })
+        Some(if self.is_turned() { outs } else { ins }.cast_unsigned())
     }
 }
 
-struct StoredTensor<'a> {
-    name: &'a [u8],
-    shape: Vec<u64>,
-    numbers: u64,
-    data_type: u64,
-    external: bool,
+impl TensorProto {
+    fn numbers(&self) -> u64 {
+        product(&self.dims)
+    }
 }
 
-fn read_tensor(tensor: &[u8]) -> Option<StoredTensor<'_>> {
-    let mut stored = StoredTensor {
-        name: &[],
-        shape: Vec::new(),
-        numbers: 1,
-        data_type: 0,
-        external: false,
-    };
-    for field in Fields(tensor) {
-        match field? {
-            (1, Value::Number(size)) => stored.shape.push(size),
-            // Dimensions may also come packed.
-            (1, Value::Bytes(mut packed)) => {
-                while !packed.is_empty() {
-                    let (size, rest) = varint(packed)?;
-                    stored.shape.push(size);
-                    packed = rest;
-                }
-            }
-            (2, Value::Number(number)) => stored.data_type = number,
-            (8, Value::Bytes(name)) => stored.name = name,
-            // DataLocation.EXTERNAL.
-            (14, Value::Number(1)) => stored.external = true,
-            _ => {}
-        }
-    }
-    stored.numbers = stored
-        .shape
+/// Sizes are not negative; those of a damaged file come out too large, and none overflows.
+fn product(sizes: &[i64]) -> u64 {
+    sizes
         .iter()
-        .fold(1, |numbers, &size| numbers.saturating_mul(size));
-    Some(stored)
+        .fold(1, |all: u64, size| all.saturating_mul(size.cast_unsigned()))
 }
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-enum Value<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
-    /// Four or eight bytes that nothing here reads.
-    Fixed,
-}
-
-/// The fields of one message: number and value, or `None` once where the bytes are damaged.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Iterator for Fields<'a> {
-    type Item = Option<(u64, Value<'a>)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let field = self.field();
-        if field.is_none() {
-            self.0 = &[];
-        }
-        Some(field)
-    }
-}
-
-impl<'a> Fields<'a> {
-    fn field(&mut self) -> Option<(u64, Value<'a>)> {
-        let (key, rest) = varint(self.0)?;
-        self.0 = rest;
-        let value = match key & 7 {
-            0 => {
-                let (number, rest) = varint(self.0)?;
-                self.0 = rest;
-                Value::Number(number)
-            }
-            1 => {
-                self.take(8)?;
-                Value::Fixed
-            }
-            2 => {
-                let (length, rest) = varint(self.0)?;
-                self.0 = rest;
-                Value::Bytes(self.take(usize::try_from(length).ok()?)?)
-            }
-            5 => {
-                self.take(4)?;
-                Value::Fixed
-            }
-            _ => return None,
-        };
-        Some((key >> 3, value))
-    }
-
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-}
-
-/// A number of up to ten bytes, seven bits each, low ones first; and what follows it.
-fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut number = 0;
-    for (index, &byte) in bytes.iter().enumerate().take(10) {
-        number |= u64::from(byte & 0x7f) << (7 * index);
-        if byte < 0x80 {
-            return Some((number, &bytes[index + 1..]));
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::proto::unknown_fields, *};
 
     fn fixture(name: &str) -> Vec<u8> {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/models/");
         std::fs::read(format!("{folder}{name}")).unwrap()
+    }
+
+    fn read(file: &[u8]) -> Option<GraphFacts> {
+        super::read(Bytes::copy_from_slice(file))
+    }
+
+    fn metadata(file: &[u8]) -> Option<HashMap<String, String>> {
+        super::metadata(Bytes::copy_from_slice(file))
     }
 
     #[test]
@@ -467,5 +363,12 @@ mod tests {
         assert_eq!(read(&file[..file.len() / 2]), None);
         assert_eq!(read(b""), None);
         assert_eq!(read(b"not an onnx file at all"), None);
+    }
+
+    #[test]
+    fn fields_that_the_schema_here_lacks_are_passed_over() {
+        let file = fixture("nhwc_probabilities.onnx");
+        let plain = read(&file).unwrap();
+        assert_eq!(read(&[&file, &unknown_fields()[..]].concat()), Some(plain));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use bytes::Bytes;
+
 use super::{
     arrangement::Arrangement,
     contract::Contract,
@@ -54,7 +56,7 @@ pub fn inspect_file(path: &Path, settings: &Settings) -> Result<Inspection, Pred
     })?;
     inspect(
         &name,
-        &file,
+        &file.into(),
         &Source::File(path.to_owned()),
         settings,
         || OnnxModel::from_file(path, settings),
@@ -70,14 +72,15 @@ pub fn inspect_embedded(
     bytes: &'static [u8],
     settings: &Settings,
 ) -> Result<Inspection, PredictError> {
-    inspect(name, bytes, &Source::Embedded(bytes), settings, || {
+    let file = Bytes::from_static(bytes);
+    inspect(name, &file, &Source::Embedded(bytes), settings, || {
         OnnxModel::embedded(name, bytes, settings)
     })
 }
 
 fn inspect(
     name: &str,
-    file: &[u8],
+    file: &Bytes,
     source: &Source,
     settings: &Settings,
     load: impl FnOnce() -> Result<OnnxModel, PredictError>,

@@ -22,6 +22,7 @@ mod library;
 mod model;
 mod pixels;
 mod plan;
+mod proto;
 mod score;
 mod session;
 mod settings;

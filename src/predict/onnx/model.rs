@@ -9,6 +9,7 @@ use std::{
     thread,
 };
 
+use bytes::Bytes;
 use ort::session::Session;
 
 use super::{
@@ -71,6 +72,7 @@ impl OnnxModel {
             model: name.clone(),
             source,
         })?;
+        let file = Bytes::from(file);
         let described = Described::of(&name, &file)?;
         // ONNX Runtime reads the file itself; holding it as well would cost a model's memory.
         drop(file);
@@ -86,7 +88,7 @@ impl OnnxModel {
         bytes: &'static [u8],
         settings: &Settings,
     ) -> Result<Self, PredictError> {
-        let described = Described::of(name, bytes)?;
+        let described = Described::of(name, &Bytes::from_static(bytes))?;
         Self::load(name, Source::Embedded(bytes), described, settings)
     }
 
@@ -442,13 +444,13 @@ pub(super) struct Described {
 impl Described {
     /// # Errors
     /// When the bytes are no ONNX model, or not all of one.
-    pub(super) fn of(name: &str, file: &[u8]) -> Result<Self, PredictError> {
+    pub(super) fn of(name: &str, file: &Bytes) -> Result<Self, PredictError> {
         let unusable = |reason: &str, hint: &str| PredictError::Unusable {
             model: name.to_owned(),
             reason: reason.to_owned(),
             hint: Some(hint.to_owned()),
         };
-        let facts = graph::read(file).ok_or_else(|| {
+        let facts = graph::read(file.clone()).ok_or_else(|| {
             unusable(
                 "it is no ONNX file, or is cut short",
                 "the packager in python/ (hvmap-model) turns Keras models and SavedModels into \

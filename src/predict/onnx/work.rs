@@ -8,11 +8,13 @@ use ort::{
     session::{Session, builder::GraphOptimizationLevel},
     value::{DynTensor, Shape, Tensor, TensorElementType},
 };
+use prost::Message;
 
 use super::{
     graph::{Layer, Layers},
     library::Library,
     plan::{Port, Signature},
+    proto::{GraphProto, ModelProto, ValueInfoProto},
 };
 use crate::{predict::PredictError, tiles::TILE_SIZE_PX};
 
@@ -114,30 +116,48 @@ fn blank(input: &Port, size_px: u32) -> Option<(ort::Result<DynTensor>, i64)> {
 
 /// The model with the layers' outputs among its own.
 ///
-/// In protocol buffers the parts of a message that comes twice are merged (the "Last One Wins" part
-/// of protobuf's "Encoding" page), so a second graph behind the file that has outputs alone adds them.
+/// The file's own bytes stay as they are, because what `proto/onnx.proto` leaves out would be lost in
+/// writing it anew. In protocol buffers the parts of a message that comes twice are merged (the "Last
+/// One Wins" part of protobuf's "Encoding" page), so a second graph behind the file that has outputs
+/// alone adds them.
 fn with_outputs(file: &[u8], layers: &[Layer], known: &[&str]) -> Vec<u8> {
-    let mut graph = Vec::new();
-    for layer in layers {
-        if !known.contains(&layer.output.as_str()) {
-            let value = field(1, layer.output.as_bytes());
-            graph.extend(field(12, &value));
-        }
-    }
-    let mut model = file.to_vec();
-    model.extend(field(7, &graph));
-    model
+    let output = layers
+        .iter()
+        .filter(|layer| !known.contains(&layer.output.as_str()))
+        .map(|layer| ValueInfoProto {
+            name: Some(layer.output.clone().into()),
+            ..ValueInfoProto::default()
+        })
+        .collect();
+    let added = ModelProto {
+        graph: Some(GraphProto {
+            output,
+            ..GraphProto::default()
+        }),
+        ..ModelProto::default()
+    };
+    [file, &added.encode_to_vec()].concat()
 }
 
-/// A field of bytes: its key, their number, they.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-    let mut written = vec![number << 3 | 2];
-    let mut length = bytes.len();
-    while length >= 0x80 {
-        written.push((length & 0x7f) as u8 | 0x80);
-        length >>= 7;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::predict::onnx::{graph, proto::unknown_fields};
+
+    #[test]
+    fn outputs_are_added_and_no_byte_of_the_file_changes() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/fixtures/models/nhwc_probabilities.onnx"
+        );
+        let file = [std::fs::read(path).unwrap(), unknown_fields()].concat();
+        let layers = graph::read(file.clone().into()).unwrap().layers.counted;
+        let told = with_outputs(&file, &layers, &["scores"]);
+        assert_eq!(told[..file.len()], file);
+        let graph = ModelProto::decode(&told[..]).unwrap().graph.unwrap();
+        let names: Vec<&[u8]> = graph.output.iter().map(ValueInfoProto::name).collect();
+        let added = layers.iter().map(|layer| layer.output.as_bytes());
+        let expected: Vec<&[u8]> = std::iter::once(&b"scores"[..]).chain(added).collect();
+        assert_eq!(names, expected);
     }
-    written.push(length as u8);
-    written.extend_from_slice(bytes);
-    written
 }

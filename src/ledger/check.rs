@@ -1,7 +1,8 @@
 //! The checksums of rows, from version 2 on: XXH3-64 of a table's name and of what the row holds.
 //!
-//! Numbers go in as 8 little-endian bytes, text and blobs with their length before them, and what is
-//! absent as one byte, so that no two rows hold different values and the same bytes.
+//! Numbers go in as 8 little-endian bytes, text and blobs with their length before them, each behind a
+//! byte that tells its type, and what is absent as one byte, so no two rows of different values are
+//! the same bytes. SQLite keeps no sign of a zero, so zeros count without theirs.
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -23,13 +24,19 @@ impl RowCheck {
 
     pub fn real(mut self, value: impl Into<f64>) -> Self {
         self.0.update(&[2]);
-        self.0.update(&value.into().to_le_bytes());
+        // Turns -0 into 0.
+        self.0.update(&(value.into() + 0.0).to_le_bytes());
+        self
+    }
+
+    pub fn absent(mut self) -> Self {
+        self.0.update(&[0]);
         self
     }
 
     pub fn blob(mut self, value: Option<&[u8]>) -> Self {
         match value {
-            None => self.0.update(&[0]),
+            None => return self.absent(),
             Some(bytes) => {
                 self.0.update(&[3]);
                 self.0.update(&(bytes.len() as u64).to_le_bytes());
@@ -83,10 +90,12 @@ impl CandidateColumns<'_> {
             .integer(self.y)
             .integer(self.x)
             .real(self.score)
-            .integer(self.content_hash)
-            .integer(self.grid_width.map_or(-1, i64::from))
-            .blob(self.grid)
-            .integer(self.boxes.len() as i64);
+            .integer(self.content_hash);
+        let check = match self.grid_width {
+            Some(width) => check.integer(width),
+            None => check.absent(),
+        };
+        let check = check.blob(self.grid).integer(self.boxes.len() as i64);
         self.boxes
             .iter()
             .fold(check, |check, found| {
@@ -118,12 +127,16 @@ pub(super) fn payload(candidate: i64, bytes: &[u8]) -> i64 {
 }
 
 pub(super) fn image(id: i64, image: &SourceImage) -> i64 {
-    RowCheck::of("image")
+    let check = RowCheck::of("image")
         .integer(id)
         .text(Some(&image.name))
         .text(image.taken_from.as_deref())
-        .text(image.taken_to.as_deref())
-        .real(image.gsd_m.unwrap_or(-1.0))
+        .text(image.taken_to.as_deref());
+    let check = match image.gsd_m {
+        Some(gsd_m) => check.real(gsd_m),
+        None => check.absent(),
+    };
+    check
         .text(image.licence.as_deref())
         .text(image.credit.as_deref())
         .finish()

@@ -684,16 +684,23 @@ impl LedgerReader {
     pub fn payload(&self, tile: TileCoord) -> Result<Option<Vec<u8>>, LedgerError> {
         use rusqlite::OptionalExtension;
         self.connection
-            .prepare_cached(
-                "SELECT bytes FROM payload JOIN candidate ON candidate.id = payload.candidate
-                 WHERE y = ?1 AND x = ?2",
-            )
+            .prepare_cached(&format!(
+                "SELECT candidate, bytes, {} FROM payload
+                 WHERE candidate = (SELECT id FROM candidate WHERE y = ?1 AND x = ?2)",
+                self.row_check()
+            ))
             .and_then(|mut statement| {
-                statement
-                    .query_row([tile.y, tile.x], |row| row.get(0))
-                    .optional()
+                let read =
+                    |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?, row.get(2)?));
+                statement.query_row([tile.y, tile.x], read).optional()
             })
-            .map_err(|source| self.trouble(source))
+            .map_err(|source| self.trouble(source))?
+            .map(|(candidate, bytes, kept)| {
+                let check = check::payload(candidate, &bytes);
+                self.hold(check, kept, || format!("the image of {tile}"))?;
+                Ok(bytes)
+            })
+            .transpose()
     }
 
     /// A unit's tiles as they stand now, and its block.

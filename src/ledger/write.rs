@@ -381,7 +381,8 @@ impl Ledger {
     /// The number of each tile's image, once all of them are stored. An image that no outcome names in
     /// the end, since the unit was committed before, does no harm.
     fn image_numbers(&mut self, unit: &UnitImages) -> Result<Vec<Option<NonZeroU32>>, LedgerError> {
-        if unit.is_empty() {
+        // A run that was begun as version 1 goes on without what its ledger has no room for.
+        if unit.is_empty() || self.reader.version() == LedgerVersion::One {
             return Ok(Vec::new());
         }
         let mut known = match self.image_numbers.take() {
@@ -417,11 +418,7 @@ impl Ledger {
         image: &Arc<SourceImage>,
         known: usize,
     ) -> Result<NonZeroU32, LedgerError> {
-        // A ledger of version 1 has no table for it; its frames say so.
         let number = NonZeroU32::MIN.saturating_add(known as u32);
-        if self.reader.version() == LedgerVersion::One {
-            return Ok(number);
-        }
         let id = i64::from(number.get());
         self.transaction(|transaction| {
             transaction.execute(
@@ -861,7 +858,7 @@ mod tests {
         TileBox {
             class: 1,
             score,
-            x0: -3.5,
+            x0: -0.0,
             y0: 10.0,
             x1: 40.25,
             y1: 99.0,

@@ -17,12 +17,12 @@ use crate::{
         Emit, FetchFailure, Fetched, ImageryError, ImagerySource, RetryClass, SourceDescription,
     },
     ledger::{Ledger, LedgerError, tests::manifest},
-    predict::{Batch, Classifier, ImageForm, Model, ModelInfo, PredictError, Predictions},
+    predict::{Batch, Classifier, ImageForm, Located, Model, ModelInfo, PredictError, Predictions},
     scan::{Everything, Next, Scan},
     telemetry::{Stage, Trouble},
     tiles::{
-        BlockCoord, BlockOutcome, StateCounts, TileCoord, TileMask, TileOutcome, UnitImages,
-        VisitReason, WorkUnit,
+        BlockCoord, BlockOutcome, CascadeStage, StateCounts, TileBox, TileCoord, TileMask,
+        TileOutcome, UnitImages, VisitReason, WorkUnit,
     },
 };
 
@@ -155,6 +155,8 @@ struct FirstByte {
     /// Images whose first byte is this make their whole batch fail.
     poison: Option<u8>,
     broken: bool,
+    /// It tells stages, and boxes in place of grids.
+    detects: bool,
     /// No classifier can be opened.
     full: bool,
     calls: Arc<AtomicUsize>,
@@ -178,6 +180,7 @@ impl FirstByte {
             },
             poison: None,
             broken: false,
+            detects: false,
             full: false,
             calls: Arc::default(),
         }
@@ -201,6 +204,7 @@ impl Model for FirstByte {
             });
         }
         Ok(Box::new(FirstByteClassifier {
+            detects: self.detects,
             poison: self.poison,
             broken: self.broken,
             calls: Arc::clone(&self.calls),
@@ -209,6 +213,7 @@ impl Model for FirstByte {
 }
 
 struct FirstByteClassifier {
+    detects: bool,
     poison: Option<u8>,
     broken: bool,
     calls: Arc<AtomicUsize>,
@@ -228,12 +233,15 @@ impl Classifier for FirstByteClassifier {
         let Batch::Rgb8(pixels) = batch else {
             panic!("this classifier takes pixels");
         };
-        out.scores.clear();
+        out.clear();
         out.scores.extend(
             pixels
                 .chunks(RGB_BYTES)
                 .map(|image| f32::from(image[0]) / 255.0),
         );
+        if self.detects {
+            detect(out);
+        }
         let poisoned = pixels
             .chunks(RGB_BYTES)
             .any(|image| Some(image[0]) == self.poison);
@@ -242,6 +250,34 @@ impl Classifier for FirstByteClassifier {
             out.scores.pop();
         }
         Ok(())
+    }
+}
+
+/// Two boxes for each image whose score is at least a half, and none for the others, which the first
+/// model of the cascade judges alone.
+fn detect(out: &mut Predictions) {
+    let (mut boxes, mut ends) = (Vec::new(), Vec::new());
+    for &score in &out.scores {
+        if score >= 0.5 {
+            boxes.extend([0.0, 100.0].map(|x0| box_of(score, x0)));
+        }
+        ends.push(boxes.len());
+        out.stages.push(match score >= 0.5 {
+            true => CascadeStage::Second,
+            false => CascadeStage::First,
+        });
+    }
+    out.located = Located::Boxes { boxes, ends };
+}
+
+fn box_of(score: f32, x0: f32) -> TileBox {
+    TileBox {
+        class: 1,
+        score,
+        x0,
+        y0: 20.0,
+        x1: x0 + 40.0,
+        y1: 90.0,
     }
 }
 
@@ -254,6 +290,7 @@ fn start(
 ) -> (Result<Ending, PipelineError>, Ledger, Arc<Source>) {
     let mut manifest = manifest();
     manifest.area.tiles = PLANNED;
+    manifest.keep_threshold = 0.5;
     let mut ledger = match Ledger::open(dir) {
         Err(LedgerError::NoRun { .. }) => Ledger::create(dir, &manifest).unwrap(),
         opened => opened.unwrap(),
@@ -365,6 +402,49 @@ fn every_tile_ends_in_the_state_that_its_image_deserves() {
         })
         .unwrap();
     assert_eq!(hashed.len() as u64, counts.scored);
+}
+
+#[test]
+fn boxes_and_stages_reach_the_ledger() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = FirstByte {
+        detects: true,
+        ..FirstByte::new()
+    };
+    let (ending, ledger, _) = start(
+        dir.path(),
+        Source::new(Trick::None),
+        &model,
+        Recording::First,
+    );
+    assert_eq!(ending.unwrap(), Ending::Complete);
+    let reader = ledger.reader();
+    let mut candidates = 0;
+    reader
+        .candidates_by_rank(0.0, |row| {
+            candidates += 1;
+            let expected = match row.score >= 0.5 {
+                true => vec![box_of(row.score, 0.0), box_of(row.score, 100.0)],
+                false => Vec::new(),
+            };
+            assert_eq!(row.boxes, expected, "{}", row.tile);
+            Ok::<_, LedgerError>(ControlFlow::Continue(()))
+        })
+        .unwrap();
+    assert!(candidates > 0);
+    let mut careful = 0;
+    reader
+        .outcomes(|outcome| {
+            for ((_, tile), &stage) in outcome.iter().zip(&outcome.stages) {
+                let is_careful = tile.score().is_some_and(|score| score >= 0.5);
+                assert_eq!(stage == CascadeStage::Second, is_careful);
+                careful += u64::from(is_careful);
+            }
+            Ok::<_, LedgerError>(ControlFlow::Continue(()))
+        })
+        .unwrap();
+    assert!(careful > 0);
+    assert_eq!(reader.verify().unwrap().problems, [""; 0]);
 }
 
 #[test]

@@ -16,6 +16,9 @@ pub enum PredictError {
         expected_cells: usize,
         got_cells: usize,
     },
+    /// Stages or boxes that do not fit the images.
+    #[error("the classifier gave {what}")]
+    UnsoundAnswer { what: String },
     /// The model cannot be run as it is; `hint` names the flags that would make it run.
     #[error("model {model} cannot be used: {reason}")]
     Unusable {

@@ -7,10 +7,12 @@
 pub mod bench;
 mod error;
 pub mod onnx;
+mod predictions;
 pub mod remote;
 
 use bytes::Bytes;
 pub use error::PredictError;
+pub use predictions::{Located, Predictions};
 
 /// A loaded model: opens the classifiers that the pipeline's workers own.
 pub trait Model: Send + Sync {
@@ -72,19 +74,6 @@ pub enum Batch<'a> {
     Encoded(&'a [Bytes]),
     /// `n ×` [`crate::image::RGB_BYTES`] bytes: n decoded tiles, one after the other.
     Rgb8(&'a [u8]),
-}
-
-/// The answers to one batch; reused from batch to batch.
-#[derive(Clone, Debug, Default)]
-pub struct Predictions {
-    /// One score an image: the probability of the positive classes, 0 to 1. NaN where the
-    /// classifier had no usable answer for that image.
-    pub scores: Vec<f32>,
-    /// `n × height × width` cells, rows top-down; empty when the model has no attribution.
-    pub attribution: Vec<f32>,
-    /// `n × classes`: the model's own outputs, from which the scores were made; empty where the
-    /// classifier does not tell them.
-    pub outputs: Vec<f32>,
 }
 
 /// What is known of a model.

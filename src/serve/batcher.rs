@@ -271,7 +271,7 @@ fn work(shared: &Shared, mut classifier: Box<dyn Classifier>) {
         let count = decoded.len();
         let (classes, cells) = (
             predictions.outputs.len() / count,
-            predictions.attribution.len() / count,
+            predictions.located.grids().len() / count,
         );
         for (row, job) in decoded.iter().enumerate() {
             let result = match &failure {
@@ -279,7 +279,7 @@ fn work(shared: &Shared, mut classifier: Box<dyn Classifier>) {
                 None => Ok(Answer {
                     score: predictions.scores[row],
                     outputs: predictions.outputs[row * classes..][..classes].to_vec(),
-                    attribution: predictions.attribution[row * cells..][..cells].to_vec(),
+                    attribution: predictions.located.grids()[row * cells..][..cells].to_vec(),
                 }),
             };
             answer(job, result);

@@ -126,7 +126,7 @@ fn predict_gives_the_scores_of_the_embedded_session_bit_for_bit() {
     let answer = asking.predict(localize.clone()).unwrap();
     let cells = &answer.outputs["attribution"];
     assert_eq!(shape(cells).len(), 3);
-    assert_eq!(bits_of(&cells.float_val), bits_of(&expected.attribution));
+    assert_eq!(bits_of(&cells.float_val), bits_of(expected.located.grids()));
     assert!(answer.outputs.contains_key("scores"));
 
     localize.output_filter = vec!["attribution".into()];

@@ -178,11 +178,11 @@ fn attribution_comes_with_the_scores_and_without_that_of_the_filling() {
     assert_eq!((map.columns_px.len(), map.rows_px.len()), (16, 16));
     let mut classifier = model.classifier().unwrap();
     let all = classified(&mut *classifier, &tiles());
-    assert_eq!(all.attribution.len(), 8 * 16 * 16);
+    assert_eq!(all.located.grids().len(), 8 * 16 * 16);
     // A batch that the file fixes at three is filled up, and the filling's cells are dropped.
     let mut filled = packaged("contract_batch_3.onnx").classifier().unwrap();
     let padded = classified(&mut *filled, &tiles());
-    assert_eq!(padded.attribution, all.attribution);
+    assert_eq!(padded.located.grids(), all.located.grids());
 }
 
 #[test]

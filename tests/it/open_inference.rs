@@ -111,7 +111,7 @@ fn json_tensors_are_answered_in_json_with_every_output() {
     assert_eq!(json["outputs"][1]["name"], "attribution");
     assert_eq!(
         bits(&json["outputs"][1]["data"]),
-        bits_of(&expected.attribution)
+        bits_of(expected.located.grids())
     );
 
     let tile = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, &tiles()[0]);
@@ -292,7 +292,7 @@ fn grpc_answers_raw_tensors_raw_and_typed_ones_typed() {
     };
     assert_eq!(numbers(0), bits_of(&expected.outputs));
     assert_eq!(answer.outputs[1].name, "attribution");
-    assert_eq!(numbers(1), bits_of(&expected.attribution));
+    assert_eq!(numbers(1), bits_of(expected.located.grids()));
 }
 
 #[test]

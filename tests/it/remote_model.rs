@@ -149,7 +149,10 @@ fn a_served_model_scores_as_the_embedded_one_bit_for_bit() {
     let got = classified(&mut *model.classifier().unwrap(), &images());
     let expected = embedded();
     assert_eq!(bits_of(&got.scores), bits_of(&expected.scores));
-    assert_eq!(bits_of(&got.attribution), bits_of(&expected.attribution));
+    assert_eq!(
+        bits_of(got.located.grids()),
+        bits_of(expected.located.grids())
+    );
     assert!(model.info().trained_on_synthetic || model.info().adaptation.is_none());
 }
 
@@ -169,8 +172,8 @@ fn every_protocol_of_hvmap_serve_gives_the_scores_of_the_embedded_session() {
         let got = classified(&mut *model.classifier().unwrap(), &images());
         assert_eq!(bits_of(&got.scores), bits_of(&expected.scores), "{url}");
         assert_eq!(
-            bits_of(&got.attribution),
-            bits_of(&expected.attribution),
+            bits_of(got.located.grids()),
+            bits_of(expected.located.grids()),
             "{url}"
         );
         // Each tells that it is the same file, so one run may spread over all of them.

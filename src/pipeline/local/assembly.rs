@@ -1,7 +1,9 @@
 //! Puts the answers for a unit's tiles together into its outcome.
 
 use super::{Kept, TileAnswer};
-use crate::tiles::{BlockOutcome, Candidate, LowContrast, TileOutcome, UnitImages, WorkUnit};
+use crate::tiles::{
+    BlockOutcome, Candidate, CascadeStage, LowContrast, TileOutcome, UnitImages, WorkUnit,
+};
 
 /// A unit on its way: the answers so far.
 pub(super) struct Assembly {
@@ -10,6 +12,8 @@ pub(super) struct Assembly {
     unanswered: usize,
     candidates: Vec<Candidate>,
     low_contrast: Vec<LowContrast>,
+    /// Empty until an answer tells one.
+    stages: Vec<CascadeStage>,
 }
 
 impl Assembly {
@@ -21,19 +25,23 @@ impl Assembly {
             unanswered: count,
             candidates: Vec::new(),
             low_contrast: Vec::new(),
+            stages: Vec::new(),
         }
     }
 
     /// Takes an answer, and says whether it was the last one missing. A second answer for a tile
     /// changes nothing.
     pub(super) fn answer(&mut self, answer: TileAnswer) -> bool {
-        let slot = self
-            .unit
-            .wanted
-            .rank(answer.index)
-            .and_then(|rank| self.tiles.get_mut(rank));
-        if let Some(slot @ None) = slot {
+        let rank = self.unit.wanted.rank(answer.index);
+        let count = self.tiles.len();
+        if let Some(rank) = rank
+            && let Some(slot @ None) = self.tiles.get_mut(rank)
+        {
             *slot = Some(answer.outcome);
+            if let Some(stage) = answer.stage {
+                self.stages.resize(count, CascadeStage::First);
+                self.stages[rank] = stage;
+            }
             match answer.kept {
                 Kept::Nothing => {}
                 Kept::Candidate(candidate) => self.candidates.push(candidate),
@@ -59,7 +67,7 @@ impl Assembly {
             tiles: self.tiles.into_iter().flatten().collect(),
             candidates: self.candidates,
             low_contrast: self.low_contrast,
-            stages: Vec::new(),
+            stages: self.stages,
             images: UnitImages::default(),
         }
     }

@@ -135,6 +135,7 @@ impl Fetcher {
             sequence,
             index,
             outcome,
+            stage: None,
             kept: Kept::Nothing,
         }]));
         if sent.is_ok() {

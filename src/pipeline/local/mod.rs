@@ -27,7 +27,7 @@ use crate::{
     imagery::{Fetched, ImagerySource},
     predict::Model,
     telemetry::{Stage, Trouble},
-    tiles::{BlockOutcome, Candidate, TileCoord, TileOutcome, WorkUnit},
+    tiles::{BlockOutcome, Candidate, CascadeStage, TileCoord, TileOutcome, WorkUnit},
 };
 
 /// Units held for each that the source fetches at once: one in work, one ready.
@@ -89,6 +89,8 @@ struct TileAnswer {
     sequence: u64,
     index: u16,
     outcome: TileOutcome,
+    /// Which model of a cascade answered, where there are several and one did.
+    stage: Option<CascadeStage>,
     kept: Kept,
 }
 

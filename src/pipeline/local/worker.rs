@@ -150,6 +150,7 @@ impl Worker {
                 sequence,
                 index,
                 outcome,
+                stage: None,
                 kept: Kept::Nothing,
             });
         }
@@ -191,8 +192,17 @@ impl Worker {
         let grid_cells = self.grid.map_or(0, |(width, height)| width * height);
         let got = (
             self.predictions.scores.len(),
-            self.predictions.attribution.len(),
+            self.predictions.located.grids().len(),
         );
+        let stages = self.predictions.stages.len();
+        if stages != 0 && stages != count {
+            return Err(PredictError::UnsoundAnswer {
+                what: format!("stages for {stages} images, expected {count}"),
+            });
+        }
+        if let Some(what) = self.predictions.located.unsound(count) {
+            return Err(PredictError::UnsoundAnswer { what });
+        }
         if got == (count, count * grid_cells) {
             return Ok(());
         }
@@ -224,7 +234,7 @@ impl Worker {
                 index: owner.index,
                 score,
                 attribution: self.grid_at(position),
-                boxes: Vec::new(),
+                boxes: self.predictions.located.boxes(position).to_vec(),
                 content_hash: self.slots.content_hash(slot),
                 payload: self.options.keep_payloads.then(|| self.slots.payload(slot)),
             })
@@ -237,6 +247,7 @@ impl Worker {
             sequence: owner.sequence,
             index: owner.index,
             outcome: TileOutcome::Scored(score),
+            stage: self.predictions.stages.get(position).copied(),
             kept,
         });
         ControlFlow::Continue(())
@@ -244,7 +255,8 @@ impl Worker {
 
     fn grid_at(&self, position: usize) -> Option<AttributionGrid> {
         let (width, height) = self.grid?;
-        let cells = &self.predictions.attribution[position * width * height..][..width * height];
+        let grids = self.predictions.located.grids();
+        let cells = &grids[position * width * height..][..width * height];
         Some(AttributionGrid {
             width: width as u16,
             height: height as u16,
@@ -294,6 +306,7 @@ impl Worker {
             sequence: owner.sequence,
             index: owner.index,
             outcome,
+            stage: None,
             kept: Kept::Nothing,
         });
     }

@@ -47,6 +47,7 @@ impl Classifier for OnnxClassifier {
             });
         }
         self.engine.run(tiles, &mut self.answers)?;
+        out.stages.clear();
         out.scores.clear();
         out.scores.extend(
             self.answers
@@ -57,7 +58,7 @@ impl Classifier for OnnxClassifier {
         out.outputs.clear();
         out.outputs.extend_from_slice(&self.answers.scores);
         // The caller gets the grown buffer, and this classifier goes on with the caller's.
-        std::mem::swap(&mut out.attribution, &mut self.answers.attribution);
+        std::mem::swap(out.located.grids_mut(), &mut self.answers.attribution);
         Ok(())
     }
 }

@@ -234,9 +234,7 @@ impl Classifier for RemoteClassifier {
     }
 
     fn classify(&mut self, batch: Batch<'_>, out: &mut Predictions) -> Result<(), PredictError> {
-        out.scores.clear();
-        out.attribution.clear();
-        out.outputs.clear();
+        out.clear();
         let images = match batch {
             Batch::Encoded(images) => Images::Encoded(images),
             Batch::Rgb8(pixels) => Images::Rgb8(pixels),
@@ -275,7 +273,7 @@ impl Shared {
                     for row in rows {
                         out.scores.push(self.rule.score(&row.outputs));
                         out.outputs.extend(row.outputs);
-                        out.attribution.extend(row.attribution);
+                        out.located.grids_mut().extend(row.attribution);
                     }
                     return Ok(());
                 }
@@ -323,7 +321,8 @@ impl Shared {
         out.scores.push(f32::NAN);
         out.outputs
             .extend(std::iter::repeat_n(f32::NAN, self.info.classes.len()));
-        out.attribution
+        out.located
+            .grids_mut()
             .extend(std::iter::repeat_n(f32::NAN, self.cells));
     }
 

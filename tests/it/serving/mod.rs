@@ -201,7 +201,7 @@ pub fn embedded() -> Predictions {
         classifier.classify(Batch::Rgb8(tile), &mut one).unwrap();
         predictions.scores.extend(one.scores);
         predictions.outputs.extend(one.outputs);
-        predictions.attribution.extend(one.attribution);
+        predictions.located.grids_mut().extend(one.located.grids());
     }
     predictions
 }

@@ -47,7 +47,7 @@ fn localize_adds_the_attribution_under_its_name() {
         assert!(row["scores"].is_array());
         cells.extend(bits(&row["attribution"]));
     }
-    assert_eq!(cells, bits_of(&embedded().attribution));
+    assert_eq!(cells, bits_of(embedded().located.grids()));
 
     let bare: Vec<Value> = tiles().iter().map(|tile| b64(tile)).collect();
     let body = json!({"inputs": bare, "signature_name": "localize"});

@@ -15,7 +15,7 @@ mod config;
 mod error;
 mod eval;
 mod export;
-mod hints;
+pub mod hints;
 mod imagery;
 pub mod imagery_args;
 mod labels;

@@ -7,7 +7,6 @@ use clap::Args;
 use super::{CliError, hints, notices::Told};
 use crate::{
     predict::{
-        PredictError,
         onnx::{
             Activation, AdaptationFlags, Combine, DeviceChoice, Fit, Inspection, Layout,
             NamedPreprocess, OnnxModel, Preprocess, Settings,
@@ -197,7 +196,7 @@ impl ModelArgs {
         }
         self.refuse_flags_of_files()?;
         if let Some(path) = &self.server.canary {
-            settings.reference = Some(Reference::read(path).map_err(with_hint)?);
+            settings.reference = Some(Reference::read(path).map_err(hints::predict::explain)?);
         }
         Ok(ModelChoice::Servers {
             urls: self.models.clone(),
@@ -340,16 +339,6 @@ impl AdaptationArgs {
             positives: self.model_positives.clone(),
             output: self.model_output.clone(),
         }
-    }
-}
-
-/// The error of a model with its own hint.
-pub fn with_hint(error: PredictError) -> CliError {
-    let hint = error.hint();
-    let error = CliError::from(error);
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{CliError, EngineArgs, terminal::note};
+use super::{CliError, EngineArgs, hints, terminal::note};
 use crate::{
     http::connections::{CONNECTIONS_MAX, Patience},
     predict::onnx::Settings,
@@ -228,6 +228,9 @@ impl Args {
 }
 
 fn with_hint(error: ServeError) -> CliError {
+    if let ServeError::Model(error) = error {
+        return hints::predict::explain(error);
+    }
     let hint = error.hint();
     let error = CliError::from(error);
     match hint {

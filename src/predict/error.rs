@@ -1,6 +1,8 @@
 //! What can be wrong with a model or an engine.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
+
+use super::Unusable;
 
 /// Trouble with loading a model or running it.
 #[derive(Debug, thiserror::Error)]
@@ -19,13 +21,9 @@ pub enum PredictError {
     /// Stages or boxes that do not fit the images.
     #[error("the classifier gave {what}")]
     UnsoundAnswer { what: String },
-    /// The model cannot be run as it is; `hint` names the flags that would make it run.
+    /// The model cannot be run as it is.
     #[error("model {model} cannot be used: {reason}")]
-    Unusable {
-        model: String,
-        reason: String,
-        hint: Option<String>,
-    },
+    Unusable { model: String, reason: Unusable },
     #[error("cannot read the model {model}")]
     Read {
         model: String,
@@ -61,8 +59,14 @@ pub enum PredictError {
         tolerance: f32,
         engine: String,
     },
-    #[error("ONNX Runtime's shared library was not found (looked for {file} in {})", searched.join(", "))]
-    LibraryNotFound { file: String, searched: Vec<String> },
+    #[error(
+        "ONNX Runtime's shared library was not found (looked for {file} in {})",
+        listed(searched)
+    )]
+    LibraryNotFound {
+        file: String,
+        searched: Vec<Searched>,
+    },
     #[error("{} is not ONNX Runtime's shared library: {reason}", path.display())]
     LibraryUnusable { path: PathBuf, reason: String },
     #[error(
@@ -91,7 +95,7 @@ pub enum PredictError {
     #[error("the device {device} cannot be used: {reason}")]
     DeviceUnavailable { device: String, reason: String },
     #[error("the model server {url} cannot be used: {reason}")]
-    Server { url: String, reason: String },
+    Server { url: String, reason: ServerFault },
     /// All servers of a run, for as long as it is patient.
     #[error("no model server has answered for {seconds} s: {reasons}")]
     Silence { seconds: u64, reasons: String },
@@ -133,72 +137,64 @@ impl PredictError {
         )
     }
 
-    /// What to do about it, in lines to read or to paste.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Unusable { hint, .. } => hint.clone(),
-            Self::Canary { engine, .. } if engine.contains("openvino") => Some(
-                "OpenVINO rounds bytes otherwise than ONNX Runtime does: an int8 model has to be \
-                 packaged where the Python package openvino is installed, which notes the scores \
-                 it gives\n\
-                 --device cpu runs it as it is"
-                    .into(),
-            ),
-            Self::Canary { .. } => Some(
-                "the file may be damaged, or this processor, ONNX Runtime version or device \
-                 computes differently from those the model was packaged for\n\
-                 compare `hvmap model inspect` with the machine where it worked, or package the \
-                 model again"
-                    .into(),
-            ),
-            Self::LibraryNotFound { .. } => Some(
-                "get it with `make ort` in hvmap's source folder, or with\n\
-                 pip download --no-deps --only-binary=:all: onnxruntime==1.31.1 && \
-                 unzip -j onnxruntime-*.whl 'onnxruntime/capi/libonnxruntime*' -d \
-                 \"${XDG_DATA_HOME:-$HOME/.local/share}/hvmap\"\n\
-                 or name the file with --ort-library FILE or ORT_DYLIB_PATH"
-                    .into(),
-            ),
-            Self::LibraryTooOld { .. } | Self::LibraryUnusable { .. } => Some(
-                "`make ort` in hvmap's source folder gets a fitting one; name another with \
-                 --ort-library FILE or ORT_DYLIB_PATH"
-                    .into(),
-            ),
-            Self::DeviceUnavailable { device, .. } if device.starts_with("openvino") => Some(
-                "`make ort-openvino` gets the ONNX Runtime that knows OpenVINO, for x86-64; bf16 \
-                 wants a processor that has it\n\
-                 --device cpu runs without"
-                    .into(),
-            ),
-            Self::DeviceUnavailable { .. } => Some(
-                "`make ort-gpu` gets the ONNX Runtime that knows CUDA; it needs a driver, CUDA 13 \
-                 and cuDNN 9 on the machine\n\
-                 --device cpu runs without, and --device auto takes CUDA where it works"
-                    .into(),
-            ),
-            Self::Server { .. } => Some(
-                "is it running, and does it serve this name? its status is at \
-                 http://HOST:8501/v1/models/NAME"
-                    .into(),
-            ),
-            Self::Silence { .. } => {
-                Some("--server-patience S waits longer for servers that are being restarted".into())
-            }
-            Self::ModelChanged { compatible, .. } => Some(
-                if *compatible {
-                    "serve the model of the run's start again, or mix the scores of both with \
-                     --allow-model-change"
-                } else {
-                    "serve the model of the run's start again"
-                }
-                .into(),
-            ),
-            Self::NotTheModel { reference, .. } => Some(format!(
-                "serve the model of {reference}, with its precision, or name another file with \
-                 --canary"
-            )),
-            _ => None,
+    /// A model that cannot be used as it is.
+    pub(super) fn unusable(model: impl Into<String>, reason: Unusable) -> Self {
+        Self::Unusable {
+            model: model.into(),
+            reason,
         }
     }
+}
+
+/// What is wrong with a server or its answer, in one clause.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerFault {
+    #[error(
+        "a prediction holds several outputs ({outputs}), and nothing says which are the scores"
+    )]
+    OutputsUntold { outputs: String },
+    #[error("{0}")]
+    InWords(String),
+}
+
+impl From<String> for ServerFault {
+    fn from(reason: String) -> Self {
+        Self::InWords(reason)
+    }
+}
+
+impl From<&str> for ServerFault {
+    fn from(reason: &str) -> Self {
+        reason.to_owned().into()
+    }
+}
+
+/// Where ONNX Runtime's shared library was looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Searched {
+    /// The file or folder that the settings name.
+    Named(PathBuf),
+    /// The file or folder that `ORT_DYLIB_PATH` names.
+    DylibPath(PathBuf),
+    Folder(PathBuf),
+    /// Wherever the system's linker looks.
+    System,
+}
+
+impl fmt::Display for Searched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(path) => write!(f, "{} (the settings)", path.display()),
+            Self::DylibPath(path) => write!(f, "{} (ORT_DYLIB_PATH)", path.display()),
+            Self::Folder(path) => write!(f, "{}", path.display()),
+            Self::System => f.write_str("the system's libraries"),
+        }
+    }
+}
+
+/// What stands between two commas.
+fn listed(searched: &[Searched]) -> String {
+    let each = searched.iter().map(ToString::to_string);
+    each.collect::<Vec<_>>().join(", ")
 }

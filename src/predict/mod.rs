@@ -9,10 +9,12 @@ mod error;
 pub mod onnx;
 mod predictions;
 pub mod remote;
+mod unusable;
 
 use bytes::Bytes;
-pub use error::PredictError;
+pub use error::{PredictError, Searched, ServerFault};
 pub use predictions::{Located, Predictions};
+pub use unusable::{Columns, Unusable};
 
 /// A loaded model: opens the classifiers that the pipeline's workers own.
 pub trait Model: Send + Sync {

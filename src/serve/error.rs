@@ -85,7 +85,6 @@ impl ServeError {
                 Some("a version's folder holds its model alone, such as model.onnx".into())
             }
             Self::NamedTwice { .. } => Some("give each --model a name of its own".into()),
-            Self::Model(error) => error.hint(),
             Self::Listen { flag, .. } => Some(format!(
                 "is another server using this port? name another one with {flag}"
             )),
@@ -97,7 +96,7 @@ impl ServeError {
             Self::WrongFile { .. } => {
                 Some("docs/SERVING.md says what of TF Serving's files is followed".into())
             }
-            Self::ReadFile { .. } | Self::Thread(_) => None,
+            Self::Model(_) | Self::ReadFile { .. } | Self::Thread(_) => None,
         }
     }
 }

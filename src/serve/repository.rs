@@ -358,7 +358,7 @@ impl Repository {
             // Only a model that was not packaged asks for flags.
             PredictError::Unusable { reason, .. } => ServeError::Unfit {
                 path: file.clone(),
-                reason,
+                reason: reason.to_string(),
             },
             error => ServeError::Model(error),
         })?;

@@ -5,6 +5,7 @@
 use std::{collections::HashMap, path::PathBuf};
 
 use hvmap::{
+    cli::hints::predict::hint,
     image::RGB_BYTES,
     predict::{
         Batch, Classifier, Model, PredictError, Predictions,
@@ -198,7 +199,7 @@ fn wrong_canaries_stop_the_load_with_got_and_expected() {
         "{text}"
     );
     assert!(text.contains("expected"), "{text}");
-    assert!(error.hint().unwrap().contains("processor"));
+    assert!(hint(&error).unwrap().contains("processor"));
 }
 
 #[test]
@@ -212,7 +213,7 @@ fn a_model_that_misdescribes_itself_is_refused() {
 #[test]
 fn a_packaged_model_takes_no_adapting_flags() {
     let error = adapted("contract.onnx", logits(NamedPreprocess::Unit)).unwrap_err();
-    assert_eq!(error.hint().unwrap(), "leave --model-preprocess out");
+    assert_eq!(hint(&error).unwrap(), "leave --model-preprocess out");
 }
 
 #[test]
@@ -239,7 +240,7 @@ fn what_a_file_does_not_say_has_to_be_said_by_flags() {
         let mut flags = logits(NamedPreprocess::Unit);
         change(&mut flags);
         let error = adapted(name, flags).unwrap_err();
-        assert!(error.hint().unwrap().contains(flag), "{error}");
+        assert!(hint(&error).unwrap().contains(flag), "{error}");
     }
 }
 
@@ -266,7 +267,7 @@ fn several_positives_without_a_rule_are_refused() {
         ..logits(NamedPreprocess::Unit)
     };
     let error = adapted("nhwc_probabilities.onnx", flags).unwrap_err();
-    assert!(error.hint().unwrap().contains("--model-combine"), "{error}");
+    assert!(hint(&error).unwrap().contains("--model-combine"), "{error}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use axum::{
     http::{Method, StatusCode, Uri},
 };
 use hvmap::{
+    cli::hints::predict::hint,
     predict::{
         Batch, Classifier, ImageForm, Model, PredictError, Predictions,
         onnx::{Activation, AdaptationFlags, Combine},
@@ -332,7 +333,7 @@ fn another_model_under_the_same_name_stops_a_run_unless_allowed() {
                 "{error}"
             );
             assert!(error.is_lasting());
-            assert!(error.hint().unwrap().contains("--allow-model-change"));
+            assert!(hint(&error).unwrap().contains("--allow-model-change"));
         }
     }
 }
@@ -481,20 +482,20 @@ fn a_server_that_does_not_say_what_its_outputs_mean_needs_flags() {
     let peer = Peer::start(Behaviour::default());
     let error = connect(&[peer.url()]).unwrap_err();
     assert!(
-        error.hint().unwrap().contains("--model-positives"),
+        hint(&error).unwrap().contains("--model-positives"),
         "{error}"
     );
     let mut settings = told();
     settings.adaptation.activation = None;
     let error = RemoteModel::connect(&[peer.url()], &settings).unwrap_err();
     assert!(
-        error.hint().unwrap().contains("--model-activation"),
+        hint(&error).unwrap().contains("--model-activation"),
         "{error}"
     );
     settings = told();
     settings.input_key = Some("image_bytes".into());
     let error = RemoteModel::connect(&[peer.url()], &settings).unwrap_err();
-    assert!(error.hint().unwrap().contains("jpeg"), "{error}");
+    assert!(hint(&error).unwrap().contains("jpeg"), "{error}");
 }
 
 #[test]
@@ -653,7 +654,7 @@ fn when_no_server_answers_any_more_all_of_them_are_named_with_their_reasons() {
 #[test]
 fn urls_of_no_known_form_are_refused_with_the_forms_there_are() {
     let error = connect(&["ftp://localhost/half".into()]).unwrap_err();
-    assert!(error.hint().unwrap().contains("grpc://HOST:8500/NAME"));
+    assert!(hint(&error).unwrap().contains("grpc://HOST:8500/NAME"));
 }
 
 #[test]
@@ -692,7 +693,7 @@ fn a_server_without_metadata_needs_the_name_of_its_input() {
     let peer = Unruly::without_metadata(real.address());
     let urls = [url(peer.address)];
     let error = RemoteModel::connect(&urls, &told()).unwrap_err();
-    assert!(error.hint().unwrap().contains("--input-key"), "{error}");
+    assert!(hint(&error).unwrap().contains("--input-key"), "{error}");
     let settings = RemoteSettings {
         input_key: Some("image_bytes".into()),
         ..told()

@@ -2,4 +2,5 @@
 
 pub mod area;
 pub mod imagery;
+pub mod predict;
 pub mod run;

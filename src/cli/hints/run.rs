@@ -1,8 +1,8 @@
 //! What to do about a run that is impossible, or that ended before its plan was done.
 
-use super::{area, imagery};
+use super::{area, imagery, predict};
 use crate::{
-    cli::{CliError, command_line, ledger_trouble, model_args},
+    cli::{CliError, command_line, ledger_trouble},
     pipeline::{Answerer, PipelineError},
     run::RunError,
 };
@@ -61,7 +61,7 @@ fn plain(error: RunError) -> CliError {
     match error {
         RunError::Area(error) => area::explain(error),
         RunError::Imagery(error) => imagery::explain(error),
-        RunError::Predict(error) => model_args::with_hint(error),
+        RunError::Predict(error) => predict::explain(error),
         RunError::Ledger(error) => ledger_trouble::explain(error),
         RunError::Pipeline(error) => pipeline_trouble(error),
         error => CliError::from(error),

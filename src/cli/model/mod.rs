@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::{
-    AdaptationArgs, CliError, EXIT_FATAL, EngineArgs, ModelArgs, ServerArgs, terminal::grouped,
+    AdaptationArgs, CliError, EXIT_FATAL, EngineArgs, ModelArgs, ServerArgs, hints::predict,
+    terminal::grouped,
 };
 use crate::predict::{
     Model as _, ModelInfo,
@@ -204,8 +205,9 @@ fn print(inspection: &Inspection) {
     }
     match &inspection.fitness {
         Fitness::Runs(info) => print_info(info),
-        Fitness::Refused { reason, hints } => {
-            line("runs", format_args!("no: {reason}"));
+        Fitness::Refused { error, open } => {
+            line("runs", format_args!("no: {}", predict::reason(error)));
+            let hints = predict::remedies(error, open);
             for hint in hints.iter().flat_map(|hint| hint.lines()) {
                 line("", hint);
             }
@@ -297,10 +299,10 @@ fn as_json(inspection: &Inspection) -> Value {
             object["engine"] = info.engine.as_str().into();
             object["adaptation"] = json!(info.adaptation);
         }
-        Fitness::Refused { reason, hints } => {
+        Fitness::Refused { error, open } => {
             object["runs"] = false.into();
-            object["reason"] = reason.as_str().into();
-            object["hints"] = json!(hints);
+            object["reason"] = predict::reason(error).into();
+            object["hints"] = json!(predict::remedies(error, open));
         }
     }
     object

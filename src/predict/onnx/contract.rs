@@ -13,7 +13,7 @@ use super::{
     graph,
     settings::{Activation, Combine},
 };
-use crate::predict::{AttributionMap, PredictError};
+use crate::predict::{AttributionMap, PredictError, Unusable};
 
 /// The version of the contract that this program reads.
 pub const CONTRACT_VERSION: &str = "1";
@@ -73,10 +73,8 @@ impl Contract {
             model: model.clone(),
             source,
         })?;
-        let metadata = graph::metadata(file.into()).ok_or_else(|| PredictError::Unusable {
-            model: model.clone(),
-            reason: "it is no ONNX file, or is cut short".into(),
-            hint: None,
+        let metadata = graph::metadata(file.into()).ok_or_else(|| {
+            PredictError::unusable(&*model, Unusable::Lasting(Unusable::NotOnnx.to_string()))
         })?;
         Self::read(&model, &|key| metadata.get(key).cloned())
     }

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 /// How devices are written.
 const DEVICES: &str = "auto, cpu, cuda, cuda:N, openvino or openvino:bf16";
 
-/// The device asked for with `--device`.
+/// The device asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
     /// CUDA where it really works, else the processor.

@@ -22,7 +22,11 @@ use super::{
     plan::{Element, Plan, Port, Signature},
     session::{SessionPool, WorkerSession},
 };
-use crate::{image::RGB_BYTES, predict::PredictError, tiles::TILE_SIZE_PX};
+use crate::{
+    image::RGB_BYTES,
+    predict::{PredictError, Unusable},
+    tiles::TILE_SIZE_PX,
+};
 
 /// Where a model's bytes are.
 #[derive(Clone, Debug)]
@@ -354,12 +358,11 @@ impl Engine {
         let (shape, scores) = outputs[plan.scores]
             .try_extract_tensor::<f32>()
             .map_err(failed)?;
-        let columns = self::columns(shape, filled).ok_or_else(|| PredictError::Unusable {
-            model: self.model.to_string(),
-            reason: format!(
+        let columns = self::columns(shape, filled).ok_or_else(|| {
+            let reason = format!(
                 "to {filled} images it answered scores {shape:?}, expected [{filled}, classes]"
-            ),
-            hint: None,
+            );
+            PredictError::unusable(&*self.model, Unusable::Lasting(reason))
         })?;
         answers.columns = columns;
         answers.scores.extend_from_slice(&scores[..count * columns]);

@@ -12,12 +12,11 @@ use super::{
     graph::GraphFacts,
     library,
     model::{Described, OnnxModel, read_contract},
-    plan::{Signature, missing_flags, scores_port},
+    plan::{Signature, left_open, scores_port},
     settings::{AdaptationFlags, Settings},
-    told::activation_flag,
     work::{Work, work},
 };
-use crate::predict::{Model, ModelInfo, PredictError};
+use crate::predict::{Columns, Model, ModelInfo, PredictError, Unusable};
 
 /// What is known of a model file.
 #[derive(Debug)]
@@ -39,8 +38,13 @@ pub struct Inspection {
 pub enum Fitness {
     /// It runs: its canaries, if it has any, and a trial came out right.
     Runs(Box<ModelInfo>),
-    /// It does not run; what to do about it, as far as can be told.
-    Refused { reason: String, hints: Vec<String> },
+    /// It does not run.
+    Refused {
+        error: Box<PredictError>,
+        /// All that a model which was not packaged still needs to be told, in the order in which it
+        /// would be asked for.
+        open: Vec<Unusable>,
+    },
 }
 
 /// Looks into a model file and tries it out.
@@ -109,14 +113,11 @@ fn inspect(
     };
 
     let refused = |error: PredictError| Fitness::Refused {
-        reason: match &error {
-            PredictError::Unusable { reason, .. } => reason.clone(),
-            error => error.to_string(),
+        open: match &contract {
+            Ok(None) => left_open_of_all(&signature, &facts, &settings.adaptation),
+            _ => Vec::new(),
         },
-        hints: match &contract {
-            Ok(None) => missing(&signature, &facts, &settings.adaptation, &error),
-            _ => error.hint().into_iter().collect(),
-        },
+        error: Box::new(error),
     };
     let fitness = match load() {
         Ok(model) => Fitness::Runs(Box::new(model.info().clone())),
@@ -140,29 +141,24 @@ fn inspect(
     })
 }
 
-/// All that a model which was not packaged still needs to be told, or what its error says.
-fn missing(
+/// What shapes, outputs and flags leave open.
+fn left_open_of_all(
     signature: &Signature,
     facts: &GraphFacts,
     flags: &AdaptationFlags,
-    error: &PredictError,
-) -> Vec<String> {
-    let mut hints = missing_flags(signature, flags);
+) -> Vec<Unusable> {
+    let mut open = left_open(signature, flags);
     if let Some(scores) = scores_port(signature, flags) {
         if flags.activation.is_none() {
-            let maker = facts.makers.get(&scores.name);
-            hints.push(activation_flag(maker.map(String::as_str)).to_owned());
+            open.push(Unusable::ActivationUntold {
+                maker: facts.makers.get(&scores.name).cloned(),
+            });
         }
         if flags.positives.is_none() && scores.columns() != Some(1) {
-            let columns = scores
-                .columns()
-                .map_or_else(|| "N".into(), |columns| (columns - 1).to_string());
-            hints.push(format!(
-                "--model-positives with some of 0 to {columns}, the columns that mean a tower"
-            ));
+            open.push(Unusable::PositivesUntold {
+                columns: Columns::Numbered(scores.columns()),
+            });
         }
     }
-    // Whatever stopped the load may be none of these, such as a flag that contradicts the file.
-    hints.extend(error.hint().filter(|hint| !hints.contains(hint)));
-    hints
+    open
 }

@@ -10,7 +10,7 @@ use std::{
 use ort::environment::Environment;
 
 use super::device::DeviceChoice;
-use crate::predict::PredictError;
+use crate::predict::{PredictError, Searched};
 
 /// The library's name without a version, as it is looked for.
 const FILE_NAME: &str = if cfg!(target_os = "macos") {
@@ -37,7 +37,7 @@ pub struct Library {
     pub version: String,
 }
 
-/// Loads ONNX Runtime from `explicit` (`--ort-library`, a file or a folder) or from the first
+/// Loads ONNX Runtime from `explicit` (a file or a folder) or from the first
 /// place that has it: `ORT_DYLIB_PATH`, the folder of the executable, `../lib/hvmap` from there,
 /// `$XDG_DATA_HOME/hvmap`, the system's libraries. For OpenVINO the folder `openvino` in any of
 /// these folders comes first. Later calls answer the same library, whatever the device.
@@ -129,17 +129,17 @@ fn find(
     device: DeviceChoice,
     surroundings: &Surroundings,
 ) -> Result<PathBuf, PredictError> {
-    let named = [
-        ("--ort-library", explicit),
-        ("ORT_DYLIB_PATH", surroundings.dylib_path.as_deref()),
-    ];
-    for (how, path) in named {
-        if let Some(path) = path {
-            return in_folder(path).ok_or_else(|| PredictError::LibraryNotFound {
-                file: FILE_NAME.into(),
-                searched: vec![format!("{} ({how})", path.display())],
-            });
-        }
+    let dylib_path = surroundings.dylib_path.as_deref();
+    let named = match (explicit, dylib_path) {
+        (Some(path), _) => Some((path, Searched::Named(path.to_owned()))),
+        (None, Some(path)) => Some((path, Searched::DylibPath(path.to_owned()))),
+        (None, None) => None,
+    };
+    if let Some((path, searched)) = named {
+        return in_folder(path).ok_or_else(|| PredictError::LibraryNotFound {
+            file: FILE_NAME.into(),
+            searched: vec![searched],
+        });
     }
     let mut folders = surroundings.folders();
     if let DeviceChoice::OpenVino(_) = device {
@@ -158,11 +158,8 @@ fn find(
         std::mem::forget(library);
         return Ok(FILE_NAME.into());
     }
-    let mut searched: Vec<String> = folders
-        .iter()
-        .map(|folder| folder.display().to_string())
-        .collect();
-    searched.push("the system's libraries".into());
+    let mut searched: Vec<Searched> = folders.into_iter().map(Searched::Folder).collect();
+    searched.push(Searched::System);
     Err(PredictError::LibraryNotFound {
         file: FILE_NAME.into(),
         searched,
@@ -325,11 +322,10 @@ mod tests {
         touch(&root.path().join("data/hvmap").join(FILE_NAME));
         let nowhere = root.path().join("nowhere");
         let error = find(Some(&nowhere), DeviceChoice::Auto, &surroundings).unwrap_err();
-        assert!(
-            error.to_string().contains("nowhere (--ort-library)"),
-            "{error}"
-        );
-        assert!(error.hint().unwrap().contains("pip download"));
+        let PredictError::LibraryNotFound { searched, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(searched, [Searched::Named(nowhere)]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! In: a file and what flags say about it, then batches of RGB8 tiles. Out: scores, and the
 //! attribution grid of packaged models. Never: a guess. What a file does not say and no flag says
-//! is refused before the first tile, with the flags that would make it run; a device that was
+//! is refused before the first tile, with what would make it run; a device that was
 //! asked for and is not there is an error.
 //!
 //! A packaged model follows a [`Contract`]: it takes tiles as they are and answers probabilities,
@@ -42,7 +42,8 @@ pub use model::{OnnxModel, cores};
 pub use plan::{Plan, Port, Signature};
 pub(super) use score::ScoreRule;
 pub use settings::{
-    Activation, AdaptationFlags, Combine, Fit, Layout, NamedPreprocess, Preprocess, Settings,
+    Activation, AdaptationFlags, Combine, Fit, Layout, NamedPreprocess, Preprocess, Setting,
+    Settings,
 };
 pub(super) use told::{Rows, rule_of_flags, told_positives};
 pub use work::Work;

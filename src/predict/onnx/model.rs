@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     digest,
-    predict::{Classifier, Model, ModelInfo, PredictError},
+    predict::{Classifier, Model, ModelInfo, PredictError, Unusable},
 };
 
 /// A model in an ONNX file.
@@ -99,6 +99,7 @@ impl OnnxModel {
         settings: &Settings,
     ) -> Result<Self, PredictError> {
         let Described { checksum, facts } = described;
+        let unusable = |unusable| PredictError::unusable(name, unusable);
         let library = library::load(settings.library.as_deref(), settings.device)?;
         let (session, device) = open_on(name, &source, &library, &facts, settings)?;
         let mut signature = signature(&session);
@@ -121,16 +122,12 @@ impl OnnxModel {
                     // The one thing that a package may leave open.
                     flags.positives = None;
                 }
-                if let Some(flag) = flags.first_given() {
-                    return Err(PredictError::Unusable {
-                        model: name.to_owned(),
-                        reason: format!("it is packaged and says all of it itself, but got {flag}"),
-                        hint: Some(format!("leave {flag} out")),
-                    });
+                if let Some(setting) = flags.first_given() {
+                    return Err(unusable(Unusable::PackagedAndTold(setting)));
                 }
-                Plan::of_contract(name, &signature, contract)?
+                Plan::of_contract(&signature, contract).map_err(unusable)?
             }
-            None => Plan::of_flags(name, &signature, &settings.adaptation)?,
+            None => Plan::of_flags(&signature, &settings.adaptation).map_err(unusable)?,
         });
         let engine_name = match device {
             Device::Cpu | Device::OpenVino(_) => {
@@ -161,7 +158,7 @@ impl OnnxModel {
                     engine.run(&built_in_tiles(), &mut answers)?;
                 }
                 let positives = if contract.positives.is_empty() {
-                    told_positives(&name, &contract.classes, &settings.adaptation)?
+                    told_positives(&contract.classes, &settings.adaptation).map_err(unusable)?
                 } else {
                     contract.positives.clone()
                 };
@@ -179,14 +176,14 @@ impl OnnxModel {
                     .get(plan.scores)
                     .and_then(|output| facts.makers.get(&output.name));
                 rule_of_flags(
-                    &name,
                     Rows {
                         columns: answers.columns,
                         outputs: &answers.scores,
                     },
                     maker.map(String::as_str),
                     &settings.adaptation,
-                )?
+                )
+                .map_err(unusable)?
             }
         };
 
@@ -445,24 +442,10 @@ impl Described {
     /// # Errors
     /// When the bytes are no ONNX model, or not all of one.
     pub(super) fn of(name: &str, file: &Bytes) -> Result<Self, PredictError> {
-        let unusable = |reason: &str, hint: &str| PredictError::Unusable {
-            model: name.to_owned(),
-            reason: reason.to_owned(),
-            hint: Some(hint.to_owned()),
-        };
-        let facts = graph::read(file.clone()).ok_or_else(|| {
-            unusable(
-                "it is no ONNX file, or is cut short",
-                "the packager in python/ (hvmap-model) turns Keras models and SavedModels into \
-                 ONNX files",
-            )
-        })?;
-        // Its checksum would not change with its weights, and a run could go on with others.
+        let facts = graph::read(file.clone())
+            .ok_or_else(|| PredictError::unusable(name, Unusable::NotOnnx))?;
         if facts.external_weights {
-            return Err(unusable(
-                "some of its weights lie in other files, expected one file",
-                "in Python: onnx.save(onnx.load(\"model.onnx\"), \"whole.onnx\")",
-            ));
+            return Err(PredictError::unusable(name, Unusable::ExternalWeights));
         }
         Ok(Self {
             checksum: digest::sha256(file).to_string(),

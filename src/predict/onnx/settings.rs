@@ -1,4 +1,4 @@
-//! What the command line can say about a model that was not packaged for hvmap.
+//! What can be said about a model that was not packaged for hvmap.
 
 use std::{path::PathBuf, str::FromStr};
 
@@ -52,24 +52,39 @@ pub struct AdaptationFlags {
 }
 
 impl AdaptationFlags {
-    /// The first flag that was given.
+    /// The first setting that was given.
     #[must_use]
-    pub fn first_given(&self) -> Option<&'static str> {
+    pub fn first_given(&self) -> Option<Setting> {
         let given = [
-            ("--model-layout", self.layout.is_some()),
-            ("--model-size", self.size_px.is_some()),
-            ("--model-preprocess", self.preprocess.is_some()),
-            ("--model-fit", self.fit.is_some()),
-            ("--model-activation", self.activation.is_some()),
-            ("--model-combine", self.combine.is_some()),
-            ("--model-classes", self.classes.is_some()),
-            ("--model-positives", self.positives.is_some()),
-            ("--model-output", self.output.is_some()),
+            (Setting::Layout, self.layout.is_some()),
+            (Setting::Size, self.size_px.is_some()),
+            (Setting::Preprocess, self.preprocess.is_some()),
+            (Setting::Fit, self.fit.is_some()),
+            (Setting::Activation, self.activation.is_some()),
+            (Setting::Combine, self.combine.is_some()),
+            (Setting::Classes, self.classes.is_some()),
+            (Setting::Positives, self.positives.is_some()),
+            (Setting::Output, self.output.is_some()),
         ];
         given
             .into_iter()
-            .find_map(|(flag, given)| given.then_some(flag))
+            .find_map(|(setting, given)| given.then_some(setting))
     }
+}
+
+/// One of the settings of [`AdaptationFlags`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display)]
+#[strum(serialize_all = "lowercase")]
+pub enum Setting {
+    Layout,
+    Size,
+    Preprocess,
+    Fit,
+    Activation,
+    Combine,
+    Classes,
+    Positives,
+    Output,
 }
 
 /// Declares an enum of words with `ALL`, `name`, `Display` and `FromStr`.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::described::Outputs;
+use crate::predict::ServerFault;
 
 /// One image's answer.
 #[derive(Debug, PartialEq)]
@@ -123,7 +124,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Value, String> {
 }
 
 /// Reads the row form of TF Serving's REST interface.
-pub(super) fn rows(body: &[u8], expected: Expected<'_>) -> Result<Vec<Row>, String> {
+pub(super) fn rows(body: &[u8], expected: Expected<'_>) -> Result<Vec<Row>, ServerFault> {
     let json = parse(body)?;
     let list = json["predictions"]
         .as_array()
@@ -133,7 +134,8 @@ pub(super) fn rows(body: &[u8], expected: Expected<'_>) -> Result<Vec<Row>, Stri
             "it answered {} predictions for {} images",
             list.len(),
             expected.images
-        ));
+        )
+        .into());
     }
     let mut classes = expected.classes;
     list.iter()
@@ -152,7 +154,8 @@ pub(super) fn rows(body: &[u8], expected: Expected<'_>) -> Result<Vec<Row>, Stri
                     outputs.len(),
                     attribution.len(),
                     expected.cells
-                ));
+                )
+                .into());
             }
             Ok(Row {
                 outputs,
@@ -163,20 +166,19 @@ pub(super) fn rows(body: &[u8], expected: Expected<'_>) -> Result<Vec<Row>, Stri
 }
 
 /// An only output stands without its name.
-fn scores_of<'a>(value: &'a Value, outputs: &Outputs) -> Result<&'a Value, String> {
+fn scores_of<'a>(value: &'a Value, outputs: &Outputs) -> Result<&'a Value, ServerFault> {
     match (value, &outputs.scores) {
         (Value::Object(fields), Some(name)) => fields
             .get(name)
-            .ok_or_else(|| format!("a prediction lacks the output {name}")),
+            .ok_or_else(|| format!("a prediction lacks the output {name}").into()),
         (Value::Object(fields), None) if fields.len() == 1 => {
             Ok(fields.values().next().unwrap_or(value))
         }
         (Value::Object(fields), None) => {
             let names: Vec<&str> = fields.keys().map(String::as_str).collect();
-            Err(format!(
-                "a prediction holds several outputs ({}); --model-output says which are the scores",
-                names.join(", ")
-            ))
+            Err(ServerFault::OutputsUntold {
+                outputs: names.join(", "),
+            })
         }
         _ => Ok(value),
     }

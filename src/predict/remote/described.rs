@@ -5,12 +5,9 @@ use serde_json::Value;
 
 use crate::{
     image::RGB_BYTES,
-    predict::{AttributionMap, ModelInfo, onnx::Combine},
+    predict::{AttributionMap, ModelInfo, Unusable, onnx::Combine},
     tiles::TILE_SIZE_PX,
 };
-
-/// A reason in one clause, and the flags or steps that help.
-pub(super) type Refusal = (String, String);
 
 /// What the elements of a tensor are, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,7 +195,11 @@ fn pixels(value: &Value) -> Option<Vec<f32>> {
 impl Signature {
     /// The input to fill: the one named, else the only one. A guess among several would send
     /// images to whatever stands first; of `hvmap serve` it is known that either of its two will do.
-    pub(super) fn input(&self, key: Option<&str>, facts: Option<&Facts>) -> Result<Input, Refusal> {
+    pub(super) fn input(
+        &self,
+        key: Option<&str>,
+        facts: Option<&Facts>,
+    ) -> Result<Input, Unusable> {
         let names = || list(&self.inputs);
         let key = key.or(facts.map(|_| HVMAP_INPUT));
         let port = match (key, self.inputs.as_slice()) {
@@ -211,33 +212,23 @@ impl Signature {
             }
             (Some(key), inputs) => {
                 inputs.iter().find(|port| port.name == key).ok_or_else(|| {
-                    (
-                        format!("it has no input {key:?}"),
-                        format!("--input-key with one of {}", names()),
-                    )
+                    Unusable::NoSuchInput {
+                        name: key.to_owned(),
+                        inputs: names(),
+                    }
                 })?
             }
             (None, [port]) => port,
             (None, []) => {
-                return Err((
-                    "its metadata names no input".into(),
-                    "--input-key KEY says what its input is called".into(),
-                ));
+                return Err(Unusable::InputUnnamed);
             }
             (None, _) => {
-                return Err((
-                    format!("it has several inputs: {}", names()),
-                    "--input-key KEY says which of them takes images".into(),
-                ));
+                return Err(Unusable::InputUntold { inputs: names() });
             }
         };
-        let form = port.form().map_err(|reason| {
-            (
-                format!("its input {} {reason}", port.name),
-                "encoded images (DT_STRING or BYTES, [n]) and pixels (uint8, [n, 256, 256, 3]) \
-                 can be sent; `hvmap serve` takes any model that hvmap-model has packaged"
-                    .into(),
-            )
+        let form = port.form().map_err(|reason| Unusable::InputOfOtherForm {
+            input: port.name.clone(),
+            reason,
         })?;
         Ok(Input {
             key: port.name.clone(),
@@ -250,7 +241,7 @@ impl Signature {
         &self,
         named: Option<&str>,
         facts: Option<&Facts>,
-    ) -> Result<Outputs, Refusal> {
+    ) -> Result<Outputs, Unusable> {
         let names = || list(&self.outputs);
         let has = |name: &str| self.outputs.iter().any(|port| port.name == name);
         if let Some(facts) = facts {
@@ -260,10 +251,10 @@ impl Signature {
                 .flatten()
                 .find(|name| !has(name))
             {
-                return Err((
-                    format!("it has no output {missing:?} but {}", names()),
-                    String::new(),
-                ));
+                return Err(Unusable::Lasting(format!(
+                    "it has no output {missing:?} but {}",
+                    names()
+                )));
             }
             return Ok(Outputs {
                 scores: Some("scores".into()),
@@ -274,18 +265,15 @@ impl Signature {
             (Some(name), []) => Some(name.to_owned()),
             (Some(name), _) if has(name) => Some(name.to_owned()),
             (Some(name), _) => {
-                return Err((
-                    format!("it has no output {name:?}"),
-                    format!("--model-output with one of {}", names()),
-                ));
+                return Err(Unusable::NoSuchOutput {
+                    name: name.to_owned(),
+                    outputs: names(),
+                });
             }
             (None, []) => None,
             (None, [port]) => Some(port.name.clone()),
             (None, _) => {
-                return Err((
-                    format!("it has several outputs: {}", names()),
-                    "--model-output NAME says which of them holds the scores".into(),
-                ));
+                return Err(Unusable::ServedOutputUntold { outputs: names() });
             }
         };
         Ok(Outputs {
@@ -344,7 +332,7 @@ mod tests {
         }
     }
 
-    fn input(ports: &[Port], key: Option<&str>) -> Result<Input, Refusal> {
+    fn input(ports: &[Port], key: Option<&str>) -> Result<Input, Unusable> {
         let signature = Signature {
             inputs: ports.to_vec(),
             outputs: Vec::new(),
@@ -374,19 +362,30 @@ mod tests {
             ("BYTES", &[], "[]"),
             ("BYTES", &[8], "[8]"),
         ] {
-            let (reason, _) = input(&[port("x", element, shape)], None).unwrap_err();
-            assert!(reason.contains(said), "{reason}");
+            let reason = input(&[port("x", element, shape)], None).unwrap_err();
+            assert!(reason.to_string().contains(said), "{reason}");
         }
     }
 
     #[test]
     fn among_several_inputs_a_flag_decides_and_nobody_guesses() {
         let ports = [port("a", "BYTES", &[-1]), port("b", "BYTES", &[-1])];
-        let (reason, hint) = input(&ports, None).unwrap_err();
-        assert!(reason.contains("a, b") && hint.contains("--input-key"));
+        let inputs = "a, b".to_owned();
+        assert_eq!(
+            input(&ports, None).unwrap_err(),
+            Unusable::InputUntold {
+                inputs: inputs.clone()
+            }
+        );
         assert_eq!(input(&ports, Some("b")).unwrap().key, "b");
-        assert!(input(&ports, Some("c")).unwrap_err().1.contains("a, b"));
-        assert!(input(&[], None).unwrap_err().1.contains("--input-key"));
+        assert_eq!(
+            input(&ports, Some("c")).unwrap_err(),
+            Unusable::NoSuchInput {
+                name: "c".to_owned(),
+                inputs
+            }
+        );
+        assert_eq!(input(&[], None).unwrap_err(), Unusable::InputUnnamed);
     }
 
     #[test]
@@ -395,8 +394,12 @@ mod tests {
             inputs: Vec::new(),
             outputs: vec![port("p", "FP32", &[-1, 2]), port("q", "FP32", &[-1, 9])],
         };
-        let (reason, hint) = signature.outputs(None, None).unwrap_err();
-        assert!(reason.contains("p, q") && hint.contains("--model-output"));
+        assert_eq!(
+            signature.outputs(None, None).unwrap_err(),
+            Unusable::ServedOutputUntold {
+                outputs: "p, q".to_owned()
+            }
+        );
         let outputs = signature.outputs(Some("q"), None).unwrap();
         assert_eq!(outputs.scores.as_deref(), Some("q"));
         assert!(signature.outputs(Some("r"), None).is_err());

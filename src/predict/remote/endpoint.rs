@@ -13,14 +13,14 @@ use tonic::transport::Channel;
 use super::{
     RemoteSettings,
     answer::{Expected, Row},
-    described::{Described, InputForm, Refusal},
+    described::{Described, InputForm},
     grpc, http,
     place::{Place, Protocol},
     rest, rpc, v2, v2_grpc,
 };
 use crate::{
     image::{self, RGB_BYTES},
-    predict::PredictError,
+    predict::{PredictError, ServerFault, Unusable},
     wire::{
         inference::grpc_inference_service_client::GrpcInferenceServiceClient,
         tensorflow::serving::prediction_service_client::PredictionServiceClient,
@@ -81,7 +81,7 @@ pub(super) enum Reply {
     },
     /// The server answered that it failed, or answered nonsense.
     Failed {
-        reason: String,
+        reason: ServerFault,
     },
     /// Nothing came.
     Silent {
@@ -89,12 +89,14 @@ pub(super) enum Reply {
     },
 }
 
-impl From<Result<Vec<Row>, String>> for Reply {
+impl<E: Into<ServerFault>> From<Result<Vec<Row>, E>> for Reply {
     /// From an answer as it was read, or what is wrong with it.
-    fn from(read: Result<Vec<Row>, String>) -> Self {
+    fn from(read: Result<Vec<Row>, E>) -> Self {
         match read {
             Ok(rows) => Self::Rows(rows),
-            Err(reason) => Self::Failed { reason },
+            Err(reason) => Self::Failed {
+                reason: reason.into(),
+            },
         }
     }
 }
@@ -167,19 +169,16 @@ impl Endpoint {
     /// Has to be called inside a Tokio runtime.
     pub(super) async fn find(url: &str, settings: &RemoteSettings) -> Result<Self, PredictError> {
         let place = Place::parse(url)?;
-        let unfit = |reason: String| PredictError::Server {
-            url: place.shown.clone(),
-            reason,
-        };
+        let unusable = |reason: String| place.server(reason);
         let wire = match place.protocol {
-            Protocol::Rest => Wire::Rest(http::client(settings).map_err(unfit)?),
+            Protocol::Rest => Wire::Rest(http::client(settings).map_err(unusable)?),
             Protocol::Grpc => Wire::Grpc(
-                PredictionServiceClient::new(rpc::channel(&place, settings).map_err(unfit)?)
+                PredictionServiceClient::new(rpc::channel(&place, settings).map_err(unusable)?)
                     .max_decoding_message_size(ANSWER_BYTES_MAX),
             ),
-            Protocol::V2 => Wire::V2(http::client(settings).map_err(unfit)?),
+            Protocol::V2 => Wire::V2(http::client(settings).map_err(unusable)?),
             Protocol::V2Grpc => Wire::V2Grpc(
-                GrpcInferenceServiceClient::new(rpc::channel(&place, settings).map_err(unfit)?)
+                GrpcInferenceServiceClient::new(rpc::channel(&place, settings).map_err(unusable)?)
                     .max_decoding_message_size(ANSWER_BYTES_MAX),
             ),
         };
@@ -265,19 +264,15 @@ impl Wire {
 }
 
 impl Place {
-    pub(super) fn server(&self, reason: impl Into<String>) -> PredictError {
+    pub(super) fn server(&self, reason: impl Into<ServerFault>) -> PredictError {
         PredictError::Server {
             url: self.shown.clone(),
             reason: reason.into(),
         }
     }
 
-    pub(super) fn unusable(&self, (reason, hint): Refusal) -> PredictError {
-        PredictError::Unusable {
-            model: self.shown.clone(),
-            reason,
-            hint: (!hint.is_empty()).then_some(hint),
-        }
+    pub(super) fn unusable(&self, reason: Unusable) -> PredictError {
+        PredictError::unusable(&*self.shown, reason)
     }
 }
 

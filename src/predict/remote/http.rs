@@ -113,7 +113,9 @@ pub(super) fn verdict(status: StatusCode, wait: Option<Duration>, reason: String
         | StatusCode::SERVICE_UNAVAILABLE
         | StatusCode::GATEWAY_TIMEOUT => Reply::Busy { reason, wait },
         status if status.is_client_error() => Reply::Refused { reason },
-        _ => Reply::Failed { reason },
+        _ => Reply::Failed {
+            reason: reason.into(),
+        },
     }
 }
 

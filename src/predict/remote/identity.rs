@@ -13,7 +13,7 @@ use super::{
 use crate::{
     digest,
     predict::{
-        AttributionMap, ModelInfo, PredictError,
+        AttributionMap, ModelInfo, PredictError, ServerFault, Unusable,
         onnx::{Activation, BUILT_IN_TILES, Rows, ScoreRule, rule_of_flags, told_positives},
     },
 };
@@ -30,7 +30,7 @@ pub(super) async fn answers(
     described: &Described,
     trial: &[Bytes],
     classes: Option<usize>,
-) -> Result<Vec<f32>, String> {
+) -> Result<Vec<f32>, ServerFault> {
     let map = described
         .facts
         .as_ref()
@@ -51,9 +51,9 @@ pub(super) async fn answers(
             Reply::Busy { reason, .. }
             | Reply::Gone { reason }
             | Reply::Silent { reason }
-            | Reply::Failed { reason }
             | Reply::Refused { reason }
-            | Reply::BadBatch { reason } => return Err(reason),
+            | Reply::BadBatch { reason } => return Err(reason.into()),
+            Reply::Failed { reason } => return Err(reason),
         }
     }
     Ok(outputs)
@@ -84,24 +84,23 @@ pub(super) fn agree(
     for endpoint in endpoints {
         let known = endpoint.known();
         different(&led, &known).map_or(Ok(()), |difference| {
-            Err(PredictError::Unusable {
-                model: endpoint.url().to_owned(),
-                reason: format!(
-                    "it serves another model than {}: {difference}",
-                    leader.url()
-                ),
-                hint: Some("servers of one run must serve the same model".into()),
-            })
+            Err(PredictError::unusable(
+                endpoint.url(),
+                Unusable::OtherModel {
+                    leader: leader.url().to_owned(),
+                    difference,
+                },
+            ))
         })?;
     }
     let engines = engines(endpoints);
+    let unusable = |unusable| PredictError::unusable(leader.url(), unusable);
     match &led.described.facts {
         Some(facts) => {
-            let url = leader.url();
             let flags = &settings.adaptation;
             let mut info = facts.info(name(endpoints), engines);
             let positives = if facts.positives.is_empty() {
-                let told = told_positives(url, &facts.classes, flags)?;
+                let told = told_positives(&facts.classes, flags).map_err(unusable)?;
                 info.positives = told
                     .iter()
                     .map(|&column| facts.classes[column].clone())
@@ -114,12 +113,8 @@ pub(super) fn agree(
                 ));
                 told
             } else {
-                if let Some(flag) = flags.first_given() {
-                    return Err(PredictError::Unusable {
-                        model: url.to_owned(),
-                        reason: format!("it says itself what {flag} would"),
-                        hint: Some(format!("leave {flag} out")),
-                    });
+                if let Some(setting) = flags.first_given() {
+                    return Err(unusable(Unusable::ServedAndTold(setting)));
                 }
                 facts.positives.clone()
             };
@@ -136,7 +131,8 @@ pub(super) fn agree(
                 columns,
                 outputs: &led.answers,
             };
-            let (rule, classes) = rule_of_flags(leader.url(), rows, None, &settings.adaptation)?;
+            let (rule, classes) =
+                rule_of_flags(rows, None, &settings.adaptation).map_err(unusable)?;
             let positives: Vec<String> = rule
                 .positives
                 .iter()

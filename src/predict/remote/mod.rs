@@ -110,7 +110,7 @@ impl RemoteModel {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let server = |reason: String| PredictError::Server {
             url: urls.join(", "),
-            reason,
+            reason: reason.into(),
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -261,7 +261,7 @@ impl Shared {
                 match self.identify_again(endpoint) {
                     Ok(()) => lease.proved(),
                     Err(PredictError::Server { reason, .. }) => {
-                        lease.broken(reason);
+                        lease.broken(reason.to_string());
                         continue;
                     }
                     Err(error) => return Err(error),
@@ -298,14 +298,15 @@ impl Shared {
                 Reply::Gone { reason } => match self.identify_again(lease.endpoint()) {
                     // The same model under another version's number.
                     Ok(()) if failures < FAILURES_PER_BATCH_MAX => failures += 1,
-                    Ok(()) => return Err(PredictError::Server { url, reason }),
-                    Err(PredictError::Server { reason, .. }) => lease.broken(reason),
+                    Ok(()) => return Err(lease.endpoint().place().server(reason)),
+                    Err(PredictError::Server { reason, .. }) => lease.broken(reason.to_string()),
                     Err(error) => return Err(error),
                 },
-                Reply::Refused { reason } => return Err(PredictError::Server { url, reason }),
+                Reply::Refused { reason } => return Err(lease.endpoint().place().server(reason)),
                 Reply::Busy { reason, wait } => lease.busy(reason, wait),
                 Reply::Silent { reason } => lease.broken(reason),
                 Reply::Failed { reason } => {
+                    let reason = reason.to_string();
                     lease.broken(reason.clone());
                     failures += 1;
                     // By now the server has shown with other images that it works.

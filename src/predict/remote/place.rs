@@ -3,17 +3,9 @@
 use url::Url;
 
 use crate::{
-    predict::PredictError,
+    predict::{PredictError, Unusable},
     wire::path::{Chosen, ModelPath, percent_decoded},
 };
-
-/// What a URL may look like, for people.
-pub(super) const FORMS: &str = "expected one of\n\
-     http://HOST:8501/v1/models/NAME   (TF Serving, KServe v1)\n\
-     grpc://HOST:8500/NAME             (TF Serving)\n\
-     http://HOST:8000/v2/models/NAME   (KServe v2)\n\
-     grpc+v2://HOST:8001/NAME          (KServe v2)\n\
-     or, with TLS, https://, grpcs:// and grpcs+v2://";
 
 /// How a server is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,13 +47,10 @@ pub fn is_server(name: &str) -> bool {
 
 impl Place {
     /// # Errors
-    /// When the URL is none of [`FORMS`].
+    /// When the URL names no model by any [`Protocol`].
     pub(super) fn parse(given: &str) -> Result<Self, PredictError> {
-        let refused = |shown: &str, reason: String| PredictError::Unusable {
-            model: shown.to_owned(),
-            reason,
-            hint: Some(FORMS.into()),
-        };
+        let refused =
+            |shown: &str, reason: String| PredictError::unusable(shown, Unusable::Url(reason));
         let mut url =
             Url::parse(given).map_err(|error| refused(given, format!("its URL: {error}")))?;
         let mut shown = given.to_owned();
@@ -215,7 +204,10 @@ mod tests {
             "http://",
         ] {
             let error = Place::parse(url).unwrap_err();
-            assert!(error.hint().unwrap().contains("grpc+v2://"), "{url}");
+            let PredictError::Unusable { reason, .. } = error else {
+                panic!("{url}: {error}");
+            };
+            assert!(matches!(reason, Unusable::Url(_)), "{url}: {reason}");
         }
     }
 

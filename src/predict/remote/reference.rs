@@ -11,7 +11,7 @@ use super::{described::Described, endpoint::Endpoint, identity};
 use crate::{
     image::{RGB_BYTES, encode_png},
     predict::{
-        PredictError,
+        PredictError, Unusable,
         onnx::{Canaries, Contract, ScoreRule},
     },
 };
@@ -39,11 +39,7 @@ impl Reference {
                 .canaries
                 .map(|canaries| (contract.classes, canaries))
         }) else {
-            return Err(PredictError::Unusable {
-                model: name,
-                reason: "it holds no canary tiles".into(),
-                hint: Some("--canary with a file that hvmap-model has packaged".into()),
-            });
+            return Err(PredictError::unusable(name, Unusable::NoCanaries));
         };
         let images = canaries.images.chunks(RGB_BYTES);
         Ok(Self {

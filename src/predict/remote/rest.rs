@@ -8,13 +8,13 @@ use serde_json::Value;
 use super::{
     RemoteSettings,
     answer::{self, Expected},
-    described::{Described, Element, Facts, Input, InputForm, Outputs, Port, Refusal, Signature},
+    described::{Described, Element, Facts, Input, InputForm, Outputs, Port, Signature},
     endpoint::{Images, Reply},
     http::{Answer, ask, get, refusal, verdict},
     place::Place,
     tf_serving::{Definition, Metadata, signature},
 };
-use crate::predict::PredictError;
+use crate::predict::{PredictError, Unusable};
 
 /// Asks for the metadata; where there is none, flags have to say what it would.
 pub(super) async fn describe(
@@ -47,12 +47,7 @@ pub(super) async fn describe(
         }));
     }
     let Some(key) = &settings.input_key else {
-        return Err(place.unusable((
-            "it has no metadata that would say what its input is called".into(),
-            "--input-key KEY says it, as in {\"instances\": [{\"KEY\": {\"b64\": …}}]}; \
-             --model-positives and --model-activation say what its outputs mean"
-                .into(),
-        )));
+        return Err(place.unusable(Unusable::NoMetadata));
     };
     Ok(Described {
         version: None,
@@ -109,15 +104,12 @@ fn metadata(json: &Value) -> Result<Metadata, String> {
     })
 }
 
-fn described(metadata: Metadata, settings: &RemoteSettings) -> Result<Described, Refusal> {
+fn described(metadata: Metadata, settings: &RemoteSettings) -> Result<Described, Unusable> {
     let described = metadata.described(settings)?;
     if described.input.form.is_pixels() {
-        return Err((
-            format!("its input {} takes pixels", described.input.key),
-            "numbers in JSON are some 40 times larger than images; ask it over gRPC: \
-             grpc://HOST:8500/NAME"
-                .into(),
-        ));
+        return Err(Unusable::PixelsOverRest {
+            input: described.input.key,
+        });
     }
     Ok(described)
 }
@@ -266,8 +258,8 @@ mod tests {
         ] {
             let json = json_of(&input);
             let metadata = super::metadata(&json).unwrap();
-            let (reason, _) = described(metadata, &RemoteSettings::default()).unwrap_err();
-            assert!(reason.contains(said), "{reason}");
+            let reason = described(metadata, &RemoteSettings::default()).unwrap_err();
+            assert!(reason.to_string().contains(said), "{reason}");
         }
     }
 

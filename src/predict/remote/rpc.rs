@@ -74,7 +74,9 @@ pub(super) fn verdict(status: &Status) -> Reply {
         Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented => {
             Reply::Refused { reason }
         }
-        _ => Reply::Failed { reason },
+        _ => Reply::Failed {
+            reason: reason.into(),
+        },
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{
     RemoteSettings,
-    described::{Described, Facts, Outputs, Refusal, Signature},
+    described::{Described, Facts, Outputs, Signature},
 };
+use crate::predict::Unusable;
 
 /// What is asked for where nothing else is known.
 const DEFAULT_SIGNATURE: &str = "serving_default";
@@ -32,8 +33,7 @@ pub(super) struct Metadata {
 
 impl Metadata {
     /// The signature to ask, its input and its outputs.
-    pub(super) fn described(mut self, settings: &RemoteSettings) -> Result<Described, Refusal> {
-        let plain = |reason: String| (reason, String::new());
+    pub(super) fn described(mut self, settings: &RemoteSettings) -> Result<Described, Unusable> {
         let facts = self.facts;
         let localizes = facts
             .as_ref()
@@ -49,12 +49,12 @@ impl Metadata {
                 [] => "none".to_owned(),
                 names => names.join(", "),
             };
-            return Err(plain(format!(
+            return Err(Unusable::Lasting(format!(
                 "its metadata has no signature {name}, but {names}"
             )));
         };
         if !method.is_empty() && method != PREDICT_METHOD {
-            return Err(plain(format!(
+            return Err(Unusable::Lasting(format!(
                 "its signature {name} is for {method}, expected {PREDICT_METHOD}"
             )));
         }

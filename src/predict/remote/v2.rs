@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::{
     RemoteSettings,
     answer::{self, Expected, Tensor},
-    described::{Described, Element, Facts, InputForm, Port, Refusal, Signature},
+    described::{Described, Element, Facts, InputForm, Port, Signature},
     endpoint::{Images, Reply},
     http::{Answer, JSON_LENGTH_HEADER, ask, get, refusal, verdict},
     place::Place,
 };
-use crate::predict::PredictError;
+use crate::predict::{PredictError, Unusable};
 
 pub(super) async fn describe(
     client: &Client,
@@ -67,7 +67,7 @@ impl Metadata {
         self,
         place: &Place,
         settings: &RemoteSettings,
-    ) -> Result<Described, Refusal> {
+    ) -> Result<Described, Unusable> {
         // Which of several versions answers is known from the answers alone.
         let version = match (&place.version, self.versions.as_slice()) {
             (Some(version), _) => Some(version.clone()),
@@ -156,7 +156,11 @@ pub(super) async fn predict(
     }
     let (version, tensors) = match read(&body, json_length) {
         Ok(answer) => answer,
-        Err(reason) => return Reply::Failed { reason },
+        Err(reason) => {
+            return Reply::Failed {
+                reason: reason.into(),
+            };
+        }
     };
     gone(described, version.as_deref())
         .unwrap_or_else(|| answer::rows_of(&tensors, expected).into())

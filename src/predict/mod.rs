@@ -9,11 +9,13 @@ mod error;
 pub mod onnx;
 mod predictions;
 pub mod remote;
+mod tensor;
 mod unusable;
 
 use bytes::Bytes;
 pub use error::{PredictError, Searched, ServerFault};
 pub use predictions::{Located, Predictions};
+pub use tensor::{ElementType, Port, Signature};
 pub use unusable::{Columns, Unusable};
 
 /// A loaded model: opens the classifiers that the pipeline's workers own.

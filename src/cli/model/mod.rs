@@ -11,8 +11,8 @@ use super::{
     terminal::grouped,
 };
 use crate::predict::{
-    Model as _, ModelInfo,
-    onnx::{Contract, Fitness, Inspection, Port},
+    Model as _, ModelInfo, Port,
+    onnx::{Contract, Fitness, Inspection},
     remote::{RemoteModel, Served, is_server},
 };
 
@@ -256,7 +256,7 @@ fn print_info(info: &ModelInfo) {
 }
 
 fn as_json(inspection: &Inspection) -> Value {
-    let port = |port: &Port| json!({ "name": port.name, "type": port.element_name(), "shape": port.shape });
+    let port = |port: &Port| json!({ "name": port.name, "type": port.element.to_string(), "shape": port.sizes() });
     let ports = |ports: &[Port]| ports.iter().map(port).collect::<Vec<_>>();
     let facts = &inspection.facts;
     let contract = inspection.contract.as_ref().map(|contract| {

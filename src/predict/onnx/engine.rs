@@ -19,7 +19,7 @@ use super::{
     arrangement::Arrangement,
     device::{Arithmetic, Device, has_bf16, has_exact_byte_products},
     library::Library,
-    plan::{Element, Plan, Port, Signature},
+    plan::{Element, Plan},
     session::{SessionPool, WorkerSession},
 };
 use crate::{
@@ -192,15 +192,6 @@ fn unavailable(device: Device, error: &impl ToString) -> PredictError {
 fn in_short(message: &str) -> String {
     let told = message.rsplit(" : FAIL : ").next().unwrap_or(message);
     told.lines().next().unwrap_or(told).trim().to_owned()
-}
-
-/// A session's inputs and outputs.
-#[must_use]
-pub fn signature(session: &Session) -> Signature {
-    Signature {
-        inputs: session.inputs().iter().map(Port::of).collect(),
-        outputs: session.outputs().iter().map(Port::of).collect(),
-    }
 }
 
 /// A model's raw answers to some tiles; reused from call to call.

@@ -8,15 +8,16 @@ use super::{
     arrangement::Arrangement,
     contract::Contract,
     device::Device,
-    engine::{Source, open_session, signature},
+    engine::{Source, open_session},
     graph::GraphFacts,
     library,
     model::{Described, OnnxModel, read_contract},
-    plan::{Signature, left_open, scores_port},
+    plan::{left_open, scores_port},
+    ports::signature,
     settings::{AdaptationFlags, Settings},
     work::{Work, work},
 };
-use crate::predict::{Columns, Model, ModelInfo, PredictError, Unusable};
+use crate::predict::{Columns, Model, ModelInfo, PredictError, Signature, Unusable};
 
 /// What is known of a model file.
 #[derive(Debug)]

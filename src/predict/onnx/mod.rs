@@ -22,6 +22,7 @@ mod library;
 mod model;
 mod pixels;
 mod plan;
+mod ports;
 mod proto;
 mod score;
 mod session;
@@ -39,7 +40,7 @@ pub use inspect::{Fitness, Inspection, inspect_embedded, inspect_file};
 pub use kept::{Fastest, UnreadableFastest, fastest_kept, keep_fastest};
 pub use library::{Library, load as load_library};
 pub use model::{OnnxModel, cores};
-pub use plan::{Plan, Port, Signature};
+pub use plan::Plan;
 pub(super) use score::ScoreRule;
 pub use settings::{
     Activation, AdaptationFlags, Combine, Fit, Layout, NamedPreprocess, Preprocess, Setting,

@@ -18,10 +18,11 @@ use super::{
     classifier::OnnxClassifier,
     contract::{Contract, Training},
     device::{Device, DeviceChoice, Sharing, processor},
-    engine::{Answers, Engine, Source, open_session, signature},
+    engine::{Answers, Engine, Source, open_session},
     graph::{self, GraphFacts},
     library::{self, Library},
-    plan::{Plan, Signature},
+    plan::Plan,
+    ports::signature,
     score::ScoreRule,
     session::WorkerSession,
     settings::{Activation, AdaptationFlags, Settings},
@@ -29,7 +30,7 @@ use super::{
 };
 use crate::{
     digest,
-    predict::{Classifier, Model, ModelInfo, PredictError, Unusable},
+    predict::{Classifier, Model, ModelInfo, PredictError, Signature, Unusable},
 };
 
 /// A model in an ONNX file.

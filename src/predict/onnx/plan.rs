@@ -1,101 +1,17 @@
 //! How tiles go into a model and which of its outputs come back: decided before the first tile.
 
-use ort::value::{Outlet, TensorElementType, ValueType};
-
 use super::{
     contract::Contract,
     pixels::PixelPlan,
     settings::{AdaptationFlags, Fit, Layout, NamedPreprocess, Preprocess},
 };
-use crate::{predict::Unusable, tiles::TILE_SIZE_PX};
-
-/// A dimension that the file leaves open.
-const OPEN: i64 = -1;
-
-/// The names and types of a model's inputs and outputs.
-#[derive(Clone, Debug)]
-pub struct Signature {
-    pub inputs: Vec<Port>,
-    pub outputs: Vec<Port>,
-}
-
-impl Signature {
-    /// As the file has it, which leaves the number of images open, where a session was opened for a
-    /// certain number of them.
-    #[must_use]
-    pub fn with_open_batch(mut self) -> Self {
-        for port in self.inputs.iter_mut().chain(&mut self.outputs) {
-            if let Some(images) = port.shape.first_mut() {
-                *images = OPEN;
-            }
-        }
-        self
-    }
-}
-
-/// One input or output.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Port {
-    pub name: String,
-    /// `None` for what is no tensor.
-    pub element: Option<TensorElementType>,
-    /// Dimensions; −1 where the file leaves one open.
-    pub shape: Vec<i64>,
-}
-
-impl Port {
-    /// Scores a tile, if this is an output of scores and the file says how many.
-    #[must_use]
-    pub fn columns(&self) -> Option<usize> {
-        match *self.shape.as_slice() {
-            [_] => Some(1),
-            [_, columns] => usize::try_from(columns).ok(),
-            _ => None,
-        }
-    }
-
-    #[must_use]
-    pub fn of(outlet: &Outlet) -> Self {
-        let (element, shape) = match outlet.dtype() {
-            ValueType::Tensor { ty, shape, .. } => (Some(*ty), shape.to_vec()),
-            _ => (None, Vec::new()),
-        };
-        Self {
-            name: outlet.name().to_owned(),
-            element,
-            shape,
-        }
-    }
-
-    /// The element's type in ONNX's words.
-    #[must_use]
-    pub fn element_name(&self) -> String {
-        match self.element {
-            None => "no tensor".into(),
-            Some(TensorElementType::Float32) => "float32".into(),
-            Some(TensorElementType::Float16) => "float16".into(),
-            Some(TensorElementType::Uint8) => "uint8".into(),
-            Some(other) => other.to_string(),
-        }
-    }
-}
-
-impl std::fmt::Display for Port {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let shape: Vec<String> = self
-            .shape
-            .iter()
-            .enumerate()
-            .map(|(index, &size)| match (index, size) {
-                (0, OPEN) => "N".into(),
-                (_, OPEN) => "?".into(),
-                (_, size) => size.to_string(),
-            })
-            .collect();
-        let element = self.element_name();
-        write!(f, "{} {element} [{}]", self.name, shape.join(", "))
-    }
-}
+use crate::{
+    predict::{
+        Unusable,
+        tensor::{ElementType, OPEN, Port, Signature},
+    },
+    tiles::TILE_SIZE_PX,
+};
 
 /// The numbers that a model's input takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,8 +23,8 @@ pub enum Element {
 impl Element {
     fn of(input: &Port) -> Option<Self> {
         match input.element {
-            Some(TensorElementType::Uint8) => Some(Self::U8),
-            Some(TensorElementType::Float32) => Some(Self::F32),
+            ElementType::Uint8 => Some(Self::U8),
+            ElementType::Float32 => Some(Self::F32),
             _ => None,
         }
     }
@@ -144,9 +60,9 @@ impl Plan {
         let [input] = signature.inputs.as_slice() else {
             return refuse(&listed(&signature.inputs), "one input");
         };
-        if input.element != Some(TensorElementType::Uint8)
-            || input.shape.len() != 4
-            || input.shape[1..] != [tile, tile, 3]
+        if input.element != ElementType::Uint8
+            || input.sizes().len() != 4
+            || input.sizes()[1..] != [tile, tile, 3]
         {
             return refuse(
                 &input.to_string(),
@@ -172,9 +88,9 @@ impl Plan {
             (Some(index), Some(map)) => {
                 let output = &signature.outputs[index];
                 let cells = [map.rows_px.len() as i64, map.columns_px.len() as i64];
-                let fits = output.element == Some(TensorElementType::Float32)
-                    && output.shape.len() == 3
-                    && output.shape[1..]
+                let fits = output.element == ElementType::Float32
+                    && output.sizes().len() == 3
+                    && output.sizes()[1..]
                         .iter()
                         .zip(cells)
                         .all(|(&size, cells)| size == OPEN || size == cells);
@@ -203,7 +119,7 @@ impl Plan {
         Ok(Self {
             element: Element::U8,
             pixels: None,
-            batch_fixed: fixed(input.shape[0]),
+            batch_fixed: fixed(input.sizes()[0]),
             scores,
             attribution,
         })
@@ -221,7 +137,7 @@ impl Plan {
                 "one input that takes images",
             );
         };
-        let &[batch, _, _, _] = input.shape.as_slice() else {
+        let &[batch, _, _, _] = input.sizes() else {
             return misshapen(
                 &format!("the input {input}"),
                 "four dimensions: batch, height, width, channels in some order",
@@ -253,7 +169,7 @@ impl Plan {
 pub fn left_open(signature: &Signature, flags: &AdaptationFlags) -> Vec<Unusable> {
     let mut open = Vec::new();
     if let [input] = signature.inputs.as_slice()
-        && input.shape.len() == 4
+        && input.sizes().len() == 4
         && let Some(element) = Element::of(input)
     {
         let layout = layout(input, flags.layout).unwrap_or_else(|unusable| {
@@ -319,16 +235,16 @@ fn layout(input: &Port, flag: Option<Layout>) -> Result<Layout, Unusable> {
 
 fn channels(input: &Port, layout: Layout) -> i64 {
     match layout {
-        Layout::Nhwc => input.shape[3],
-        Layout::Nchw => input.shape[1],
+        Layout::Nhwc => input.sizes()[3],
+        Layout::Nchw => input.sizes()[1],
     }
 }
 
 fn size_px(input: &Port, layout: Layout, flags: &AdaptationFlags) -> Result<usize, Unusable> {
     let tile = TILE_SIZE_PX;
     let (height, width) = match layout {
-        Layout::Nhwc => (input.shape[1], input.shape[2]),
-        Layout::Nchw => (input.shape[2], input.shape[3]),
+        Layout::Nhwc => (input.sizes()[1], input.sizes()[2]),
+        Layout::Nchw => (input.sizes()[2], input.sizes()[3]),
     };
     let size = match (height, width) {
         (OPEN, OPEN) => flags.size_px.unwrap_or(tile),
@@ -391,9 +307,8 @@ fn preprocess(
 
 fn scores_output(signature: &Signature, flag: Option<&str>) -> Result<usize, Unusable> {
     let outputs = &signature.outputs;
-    let fits = |port: &Port| {
-        port.element == Some(TensorElementType::Float32) && matches!(port.shape.len(), 1 | 2)
-    };
+    let fits =
+        |port: &Port| port.element == ElementType::Float32 && matches!(port.sizes().len(), 1 | 2);
     let expected = "float32 [N, classes]";
     if let Some(name) = flag {
         return match outputs.iter().position(|port| port.name == name) {
@@ -418,9 +333,9 @@ fn scores_output(signature: &Signature, flag: Option<&str>) -> Result<usize, Unu
 }
 
 fn is_float_matrix(port: &Port, columns: usize) -> bool {
-    port.element == Some(TensorElementType::Float32)
-        && port.shape.len() == 2
-        && (port.shape[1] == OPEN || port.shape[1] == columns as i64)
+    port.element == ElementType::Float32
+        && port.sizes().len() == 2
+        && (port.sizes()[1] == OPEN || port.sizes()[1] == columns as i64)
 }
 
 fn fixed(batch: i64) -> Option<usize> {
@@ -442,18 +357,18 @@ fn listed(ports: &[Port]) -> String {
 mod tests {
     use super::*;
 
-    fn port(name: &str, element: TensorElementType, shape: &[i64]) -> Port {
+    fn port(name: &str, element: ElementType, shape: &[i64]) -> Port {
         Port {
             name: name.into(),
-            element: Some(element),
-            shape: shape.to_vec(),
+            element,
+            shape: Some(shape.to_vec()),
         }
     }
 
-    fn signature(element: TensorElementType, input: &[i64]) -> Signature {
+    fn signature(element: ElementType, input: &[i64]) -> Signature {
         Signature {
             inputs: vec![port("x", element, input)],
-            outputs: vec![port("y", TensorElementType::Float32, &[-1, 2])],
+            outputs: vec![port("y", ElementType::Float32, &[-1, 2])],
         }
     }
 
@@ -465,15 +380,15 @@ mod tests {
     }
 
     fn plan(
-        element: TensorElementType,
+        element: ElementType,
         input: &[i64],
         flags: &AdaptationFlags,
     ) -> Result<Plan, Unusable> {
         Plan::of_flags(&signature(element, input), flags)
     }
 
-    const F32: TensorElementType = TensorElementType::Float32;
-    const U8: TensorElementType = TensorElementType::Uint8;
+    const F32: ElementType = ElementType::Float32;
+    const U8: ElementType = ElementType::Uint8;
 
     #[test]
     fn the_layout_is_read_from_the_shape_where_the_shape_tells() {
@@ -501,7 +416,7 @@ mod tests {
             flags
         };
         type Case<'a> = (
-            TensorElementType,
+            ElementType,
             &'a [i64],
             AdaptationFlags,
             &'a str,

@@ -20,7 +20,7 @@ use ort::{
 
 use super::{
     device::{Device, Sharing},
-    plan::Port,
+    ports::port,
 };
 
 /// What computes a worker's batches.
@@ -93,8 +93,8 @@ fn run_alone(session: &mut Session, input: DynValueRef<'_>) -> ort::Result<Vec<D
 }
 
 fn batch_fixed(session: &Session) -> Option<usize> {
-    let input = Port::of(session.inputs().first()?);
-    usize::try_from(*input.shape.first()?).ok()
+    let input = port(session.inputs().first()?);
+    usize::try_from(*input.sizes().first()?).ok()
 }
 
 /// Some sessions of one model for more workers than there are of them. The one that waited longest

@@ -6,17 +6,19 @@
 
 use ort::{
     session::{Session, builder::GraphOptimizationLevel},
-    value::{DynTensor, Shape, Tensor, TensorElementType},
+    value::{DynTensor, Shape, Tensor},
 };
 use prost::Message;
 
 use super::{
     graph::{Layer, Layers},
     library::Library,
-    plan::{Port, Signature},
     proto::{GraphProto, ModelProto, ValueInfoProto},
 };
-use crate::{predict::PredictError, tiles::TILE_SIZE_PX};
+use crate::{
+    predict::{ElementType, Port, PredictError, Signature},
+    tiles::TILE_SIZE_PX,
+};
 
 /// The arithmetic of one tile.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,25 +92,21 @@ pub fn work(
 
 /// A black image, or as many as the file fixes, and their number.
 fn blank(input: &Port, size_px: u32) -> Option<(ort::Result<DynTensor>, i64)> {
-    let batch = match input.shape.first()? {
+    let batch = match input.sizes().first()? {
         open if *open < 0 => 1,
         &fixed => fixed,
     };
     let mut shape = vec![batch];
     shape.extend(
-        input.shape[1..]
+        input.sizes()[1..]
             .iter()
             .map(|&size| if size < 0 { i64::from(size_px) } else { size }),
     );
     let count = usize::try_from(shape.iter().product::<i64>()).ok()?;
     let shape = Shape::from(shape);
-    let tensor = match input.element? {
-        TensorElementType::Uint8 => {
-            Tensor::from_array((shape, vec![0u8; count])).map(Tensor::upcast)
-        }
-        TensorElementType::Float32 => {
-            Tensor::from_array((shape, vec![0f32; count])).map(Tensor::upcast)
-        }
+    let tensor = match input.element {
+        ElementType::Uint8 => Tensor::from_array((shape, vec![0u8; count])).map(Tensor::upcast),
+        ElementType::Float32 => Tensor::from_array((shape, vec![0f32; count])).map(Tensor::upcast),
         _ => return None,
     };
     Some((tensor, batch))

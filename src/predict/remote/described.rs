@@ -5,49 +5,20 @@ use serde_json::Value;
 
 use crate::{
     image::RGB_BYTES,
-    predict::{AttributionMap, ModelInfo, Unusable, onnx::Combine},
+    predict::{AttributionMap, ElementType, ModelInfo, Port, Signature, Unusable, onnx::Combine},
     tiles::TILE_SIZE_PX,
 };
-
-/// What the elements of a tensor are, as far as it matters here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Element {
-    /// `DT_STRING` or `BYTES`: encoded images.
-    Bytes,
-    /// `DT_UINT8` or `UINT8`: pixels.
-    Uint8,
-    /// Under the protocol's own name.
-    Other(String),
-}
 
 /// What `hvmap serve` calls encoded images.
 const HVMAP_INPUT: &str = "image_bytes";
 
-impl Element {
-    /// From the name that TF Serving or KServe v2 gives it.
-    pub(super) fn named(name: &str) -> Self {
-        match name {
-            "DT_STRING" | "BYTES" => Self::Bytes,
-            "DT_UINT8" | "UINT8" => Self::Uint8,
-            other => Self::Other(other.to_owned()),
-        }
+/// From the name that TF Serving or KServe v2 gives a type.
+pub(super) fn element_named(name: &str) -> ElementType {
+    match name {
+        "DT_STRING" | "BYTES" => ElementType::Bytes,
+        "DT_UINT8" | "UINT8" => ElementType::Uint8,
+        other => ElementType::Other(other.to_owned()),
     }
-}
-
-/// An input or an output as a server describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Port {
-    pub name: String,
-    pub element: Element,
-    /// Sizes, -1 where any will do; `None` when even their number is unknown.
-    pub shape: Option<Vec<i64>>,
-}
-
-/// What a server takes and answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Signature {
-    pub inputs: Vec<Port>,
-    pub outputs: Vec<Port>,
 }
 
 /// The input that images are sent under.
@@ -288,23 +259,23 @@ impl Port {
     fn form(&self) -> Result<InputForm, String> {
         let shape = self.shape.as_deref();
         match (&self.element, shape) {
-            (Element::Bytes, None | Some([-1])) => Ok(InputForm::Encoded { column: false }),
-            (Element::Bytes, Some([-1, -1 | 1])) => Ok(InputForm::Encoded { column: true }),
-            (Element::Bytes, Some(shape)) => {
+            (ElementType::Bytes, None | Some([-1])) => Ok(InputForm::Encoded { column: false }),
+            (ElementType::Bytes, Some([-1, -1 | 1])) => Ok(InputForm::Encoded { column: true }),
+            (ElementType::Bytes, Some(shape)) => {
                 Err(format!("takes texts of shape {shape:?}, expected [-1]"))
             }
-            (Element::Uint8, Some([-1, height, width, 3 | -1]))
+            (ElementType::Uint8, Some([-1, height, width, 3 | -1]))
                 if [height, width]
                     .iter()
                     .all(|&&size| size == -1 || size == i64::from(TILE_SIZE_PX)) =>
             {
                 Ok(InputForm::Pixels)
             }
-            (Element::Uint8, shape) => Err(format!(
+            (ElementType::Uint8, shape) => Err(format!(
                 "takes bytes of shape {}, expected [-1, 256, 256, 3]",
                 shape.map_or("unknown".into(), |shape| format!("{shape:?}"))
             )),
-            (Element::Other(name), _) => Err(format!("takes {name}")),
+            (other, _) => Err(format!("takes {other}")),
         }
     }
 }
@@ -327,7 +298,7 @@ mod tests {
     fn port(name: &str, element: &str, shape: &[i64]) -> Port {
         Port {
             name: name.into(),
-            element: Element::named(element),
+            element: element_named(element),
             shape: Some(shape.to_vec()),
         }
     }

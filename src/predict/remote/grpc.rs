@@ -9,14 +9,14 @@ use tonic::transport::Channel;
 use super::{
     RemoteSettings,
     answer::{self, Expected, Tensor},
-    described::{Described, Element, InputForm, Port, Signature},
+    described::{Described, InputForm, element_named},
     endpoint::{Images, Reply},
     place::Place,
     rpc::{facts, verdict, words},
     tf_serving::{Definition, Metadata, signature},
 };
 use crate::{
-    predict::PredictError,
+    predict::{Port, PredictError, Signature},
     wire::tensorflow::{
         DataType, SignatureDef, TensorInfo, TensorProto, TensorShapeProto,
         serving::{
@@ -74,7 +74,7 @@ fn defined(definition: SignatureDef) -> Definition {
         ports
             .into_iter()
             .map(|(name, port)| Port {
-                element: Element::named(port.dtype().as_str_name()),
+                element: element_named(port.dtype().as_str_name()),
                 shape: shape(port.tensor_shape.as_ref()),
                 name,
             })

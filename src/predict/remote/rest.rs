@@ -8,13 +8,13 @@ use serde_json::Value;
 use super::{
     RemoteSettings,
     answer::{self, Expected},
-    described::{Described, Element, Facts, Input, InputForm, Outputs, Port, Signature},
+    described::{Described, Facts, Input, InputForm, Outputs, element_named},
     endpoint::{Images, Reply},
     http::{Answer, ask, get, refusal, verdict},
     place::Place,
     tf_serving::{Definition, Metadata, signature},
 };
-use crate::predict::{PredictError, Unusable};
+use crate::predict::{Port, PredictError, Signature, Unusable};
 
 /// Asks for the metadata; where there is none, flags have to say what it would.
 pub(super) async fn describe(
@@ -122,7 +122,7 @@ fn ports(value: &Value) -> Vec<Port> {
         .iter()
         .map(|(name, port)| Port {
             name: name.clone(),
-            element: Element::named(port["dtype"].as_str().unwrap_or("DT_INVALID")),
+            element: element_named(port["dtype"].as_str().unwrap_or("DT_INVALID")),
             shape: shape(&port["tensor_shape"]),
         })
         .collect()

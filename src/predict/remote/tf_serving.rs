@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{
     RemoteSettings,
-    described::{Described, Facts, Outputs, Signature},
+    described::{Described, Facts, Outputs},
 };
-use crate::predict::Unusable;
+use crate::predict::{Signature, Unusable};
 
 /// What is asked for where nothing else is known.
 const DEFAULT_SIGNATURE: &str = "serving_default";

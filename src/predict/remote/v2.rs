@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::{
     RemoteSettings,
     answer::{self, Expected, Tensor},
-    described::{Described, Element, Facts, InputForm, Port, Signature},
+    described::{Described, Facts, InputForm, element_named},
     endpoint::{Images, Reply},
     http::{Answer, JSON_LENGTH_HEADER, ask, get, refusal, verdict},
     place::Place,
 };
-use crate::predict::{PredictError, Unusable};
+use crate::predict::{Port, PredictError, Signature, Unusable};
 
 pub(super) async fn describe(
     client: &Client,
@@ -98,7 +98,7 @@ fn ports(value: &Value) -> Vec<Port> {
     list.iter()
         .map(|port| Port {
             name: port["name"].as_str().unwrap_or_default().to_owned(),
-            element: Element::named(port["datatype"].as_str().unwrap_or("no datatype")),
+            element: element_named(port["datatype"].as_str().unwrap_or("no datatype")),
             shape: sizes(&port["shape"]),
         })
         .collect()

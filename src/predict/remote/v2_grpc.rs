@@ -6,14 +6,14 @@ use tonic::transport::Channel;
 use super::{
     RemoteSettings,
     answer::{self, Expected, Tensor},
-    described::{Described, Element, Port, Signature},
+    described::{Described, element_named},
     endpoint::{Images, Reply},
     place::Place,
     rpc::{facts, verdict, words},
     v2::{Metadata, gone, numbers, tensor},
 };
 use crate::{
-    predict::PredictError,
+    predict::{Port, PredictError, Signature},
     wire::inference::{
         InferTensorContents, ModelInferRequest, ModelInferResponse, ModelMetadataRequest,
         grpc_inference_service_client::GrpcInferenceServiceClient,
@@ -42,7 +42,7 @@ pub(super) async fn describe(
             .into_iter()
             .map(|port| Port {
                 name: port.name,
-                element: Element::named(&port.datatype),
+                element: element_named(&port.datatype),
                 shape: Some(port.shape),
             })
             .collect()

@@ -1,5 +1,5 @@
-//! An error and its causes on one line, for logs, tables and answers; the command line prints whole
-//! chains in its own way.
+//! An error and its causes: on one line, for logs, tables and answers, or the one that is of a certain
+//! type. The command line prints whole chains in its own way.
 
 use std::error::Error;
 
@@ -18,6 +18,19 @@ pub fn on_one_line(error: &dyn Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// The first of the error and its sources that is a `T`.
+#[must_use]
+pub fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 #[cfg(test)]
@@ -46,5 +59,14 @@ mod tests {
             told("refused"),
             "cannot read the tile: no answer: timed out: refused"
         );
+    }
+
+    #[test]
+    fn a_cause_is_found_by_its_type() {
+        let error = Outer(Middle(std::io::ErrorKind::TimedOut.into()));
+        let found: &std::io::Error = find(&error).unwrap();
+        assert_eq!(found.kind(), std::io::ErrorKind::TimedOut);
+        assert!(find::<Outer>(&error).is_some());
+        assert!(find::<std::fmt::Error>(&error).is_none());
     }
 }

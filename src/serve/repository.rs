@@ -232,6 +232,15 @@ impl Repository {
         &self.entries
     }
 
+    /// What the server did so far, in Prometheus's text format.
+    pub(super) fn metrics(&self) -> String {
+        let models = self
+            .entries
+            .iter()
+            .map(|entry| (entry.folder.name.as_str(), Arc::clone(&entry.metrics)));
+        self.requests.render(models)
+    }
+
     pub(super) fn summary(&self) -> Vec<String> {
         self.entries
             .iter()

@@ -10,7 +10,7 @@ use crate::{
     serve::{
         batcher::Answer,
         failure::Failure,
-        infer::{self, Data, EXTENSIONS, Input, PLATFORM},
+        open_inference::{self as protocol, Data, EXTENSIONS, Input, PLATFORM},
         service::{Deadline, Service},
         signatures::TensorFacts,
     },
@@ -48,7 +48,7 @@ impl GrpcInferenceService for OpenInference {
         request: Request<ModelReadyRequest>,
     ) -> Result<Response<ModelReadyResponse>, Status> {
         let ModelReadyRequest { name, version } = request.into_inner();
-        let version = infer::version(&version)?;
+        let version = protocol::version(&version)?;
         let ready = self.0.find(&name, version.as_ref()).is_ok();
         Ok(Response::new(ModelReadyResponse { ready }))
     }
@@ -69,14 +69,14 @@ impl GrpcInferenceService for OpenInference {
         request: Request<ModelMetadataRequest>,
     ) -> Result<Response<ModelMetadataResponse>, Status> {
         let ModelMetadataRequest { name, version } = request.into_inner();
-        let version = infer::version(&version)?;
+        let version = protocol::version(&version)?;
         let found = self.0.find(&name, version.as_ref())?;
         let described = |facts: &[TensorFacts]| {
             facts
                 .iter()
                 .map(|facts| TensorMetadata {
                     name: facts.name.into(),
-                    datatype: infer::datatype(facts.element).into(),
+                    datatype: protocol::datatype(facts.element).into(),
                     shape: facts.sizes.clone(),
                 })
                 .collect()
@@ -85,8 +85,8 @@ impl GrpcInferenceService for OpenInference {
             name,
             versions: found.entry.available().iter().map(u64::to_string).collect(),
             platform: PLATFORM.into(),
-            inputs: described(&infer::inputs()),
-            outputs: described(&infer::outputs(&found.served.info)),
+            inputs: described(&protocol::inputs()),
+            outputs: described(&protocol::outputs(&found.served.info)),
         };
         Ok(with_facts(answer, &found.served))
     }
@@ -109,14 +109,14 @@ async fn infer(
     request: ModelInferRequest,
     deadline: Deadline,
 ) -> Result<ModelInferResponse, Failure> {
-    let version = infer::version(&request.model_version)?;
+    let version = protocol::version(&request.model_version)?;
     let found = service.find(&request.model_name, version.as_ref())?;
     let names = request.outputs.iter().map(|output| output.name.as_str());
-    let outputs = infer::wanted(names, &found.served.info)?;
+    let outputs = protocol::wanted(names, &found.served.info)?;
     // Who sends raw bytes reads raw bytes.
     let raw = !request.raw_input_contents.is_empty();
     let inputs = inputs(request.inputs, request.raw_input_contents).map_err(Failure::invalid)?;
-    let images = infer::images(inputs).map_err(Failure::invalid)?;
+    let images = protocol::images(inputs).map_err(Failure::invalid)?;
     let answers = service.classify(&found, images, deadline).await?;
     Ok(ModelInferResponse {
         model_name: request.model_name,
@@ -129,7 +129,7 @@ async fn infer(
         raw_output_contents: if raw {
             outputs
                 .iter()
-                .map(|facts| infer::raw(facts, &answers).into())
+                .map(|facts| protocol::raw(facts, &answers).into())
                 .collect()
         } else {
             Vec::new()
@@ -186,10 +186,10 @@ fn inputs(tensors: Vec<InferInputTensor>, raw: Vec<Bytes>) -> Result<Vec<Input>,
 fn output(facts: &TensorFacts, answers: &[Answer], raw: bool) -> InferOutputTensor {
     InferOutputTensor {
         name: facts.name.into(),
-        datatype: infer::datatype(facts.element).into(),
-        shape: infer::shape(facts, answers.len()),
+        datatype: protocol::datatype(facts.element).into(),
+        shape: protocol::shape(facts, answers.len()),
         contents: (!raw).then(|| InferTensorContents {
-            fp32_contents: infer::numbers(facts, answers).collect(),
+            fp32_contents: protocol::numbers(facts, answers).collect(),
             ..InferTensorContents::default()
         }),
         ..InferOutputTensor::default()

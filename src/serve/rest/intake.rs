@@ -1,6 +1,6 @@
 //! A request's body, read within bounds of size and time.
 
-use std::{error::Error, io::Read as _};
+use std::io::Read as _;
 
 use axum::{
     body::Body,
@@ -11,8 +11,9 @@ use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use hyper::body::Body as _;
 
-use super::Refused;
+use super::respond::Refused;
 use crate::{
+    causes,
     http::bodies::{BodyError, BoundedBody, Held},
     serve::{
         failure::Failure,
@@ -22,9 +23,6 @@ use crate::{
 
 /// The largest body after inflating, as in TF Serving.
 const INFLATED_BYTES_MAX: usize = 100 << 20;
-/// Commas and opening brackets in a body of JSON: each may stand for a value, which takes many
-/// times its two or three bytes once it is read. Encoded images have none.
-const VALUES_MAX: usize = 1 << 18;
 
 /// Reads the body, all of it before the deadline, and parses it where it may take its time. What it
 /// takes is held until the request is answered.
@@ -61,20 +59,14 @@ pub(super) async fn read<T: Send + 'static>(
 
 /// Why a body could not be read.
 fn refused(error: axum::Error) -> Refused {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
-    while let Some(error) = cause {
-        if let Some(&error) = error.downcast_ref::<BodyError>() {
-            return match error {
-                BodyError::Late => Refused {
-                    status: StatusCode::REQUEST_TIMEOUT,
-                    failure: error.into(),
-                },
-                _ => Failure::from(error).into(),
-            };
-        }
-        cause = error.source();
+    match causes::find(&error) {
+        Some(&late @ BodyError::Late) => Refused {
+            status: StatusCode::REQUEST_TIMEOUT,
+            failure: late.into(),
+        },
+        Some(&error) => Failure::from(error).into(),
+        None => too_large(&error.to_string()),
     }
-    too_large(&error.to_string())
 }
 
 fn too_large(reason: &str) -> Refused {
@@ -85,17 +77,6 @@ fn too_large(reason: &str) -> Refused {
             BODY_BYTES_MAX >> 20
         )),
     }
-}
-
-/// Refuses JSON that would take far more memory than its text.
-pub(super) fn check_values(json: &[u8]) -> Result<(), String> {
-    let values = memchr::memchr3_iter(b',', b'[', b'{', json)
-        .take(VALUES_MAX + 1)
-        .count();
-    if values > VALUES_MAX {
-        return Err(format!("the body holds more than {VALUES_MAX} values"));
-    }
-    Ok(())
 }
 
 fn is_gzip(headers: &HeaderMap) -> bool {

@@ -56,6 +56,13 @@ impl Target {
     }
 }
 
+/// What follows a prefix, whatever its case.
+pub(super) fn after<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
+    path.get(..prefix.len())
+        .filter(|start| start.eq_ignore_ascii_case(prefix))
+        .map(|_| &path[prefix.len()..])
+}
+
 fn version(chosen: Chosen<'_>) -> Option<VersionChoice> {
     Some(match chosen {
         Chosen::Version(number) => VersionChoice::Number(number.parse().ok()?),

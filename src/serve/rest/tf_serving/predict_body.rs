@@ -6,8 +6,10 @@
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::json::{self, image, kind, list};
-use crate::serve::signatures::INPUT;
+use crate::serve::{
+    rest::json::{self, image, kind, list},
+    signatures::INPUT,
+};
 
 /// In which form the images came, and so in which the answer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,10 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::json::{self, image, kind, list};
-use crate::serve::signatures::INPUT;
+use crate::serve::{
+    rest::json::{self, image, kind, list},
+    signatures::INPUT,
+};
 
 /// A request for classes or a number.
 #[derive(Debug, PartialEq)]

@@ -1,29 +1,22 @@
-//! KServe v2 over HTTP, with the binary-tensor extension.
-//!
-//! With it a body is JSON of the length that the header `Inference-Header-Content-Length` tells, and
-//! after it the raw tensors, each as long as its `binary_data_size`.
+//! The body of a request for scores: JSON, and after it the raw tensors.
 
 use std::fmt;
 
+use crate::{
+    predict::ModelInfo,
+    serve::{
+        batcher::Image,
+        failure::Failure,
+        open_inference::{self as protocol, Data, Input},
+        rest::json::base64,
+        signatures::TensorFacts,
+    },
+};
 use axum::http::{HeaderMap, HeaderName};
 use bytes::Bytes;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error as _, SeqAccess, Visitor},
-};
-use serde_json::{Value, json};
-
-use super::{answers::write_row, json::base64};
-use crate::{
-    predict::ModelInfo,
-    serve::{
-        batcher::{Answer, Image},
-        facts::{KEY, facts},
-        failure::Failure,
-        infer::{self, Data, EXTENSIONS, Input, PLATFORM},
-        repository::Served,
-        signatures::TensorFacts,
-    },
 };
 
 /// Tells how much of a body is JSON.
@@ -156,7 +149,7 @@ pub(super) fn read(headers: &HeaderMap, body: &Bytes) -> Result<InferBody, Strin
     let raw = request.parameters.binary_data_output.unwrap_or(false);
     Ok(InferBody {
         id: request.id,
-        images: infer::images(inputs)?,
+        images: protocol::images(inputs)?,
         outputs: outputs
             .into_iter()
             .map(|output| (output.name, output.parameters.binary_data.unwrap_or(raw)))
@@ -223,107 +216,17 @@ impl<'de> DeserializeSeed<'de> for &mut Elements {
     }
 }
 
-/// An answer: JSON, and after it the raw tensors, if there are any.
-pub(super) struct InferAnswer {
-    pub body: Vec<u8>,
-    /// The length of its JSON, where raw tensors follow.
-    pub json_length: Option<usize>,
-}
-
 impl InferBody {
     /// The outputs to answer with, and whether raw.
     pub(super) fn wanted(&self, info: &ModelInfo) -> Result<Vec<(TensorFacts, bool)>, Failure> {
         let names = self.outputs.iter().map(|(name, _)| name.as_str());
-        let facts = infer::wanted(names, info)?;
+        let facts = protocol::wanted(names, info)?;
         let raw = self.outputs.iter().map(|(_, raw)| *raw);
         Ok(facts
             .into_iter()
             .zip(raw.chain(std::iter::repeat(self.raw)))
             .collect())
     }
-}
-
-/// Writes the outputs that were asked for.
-pub(super) fn write(
-    model: &str,
-    version: u64,
-    id: Option<String>,
-    outputs: &[(TensorFacts, bool)],
-    answers: &[Answer],
-) -> InferAnswer {
-    let mut head = json!({
-        "model_name": model,
-        "model_version": version.to_string(),
-    });
-    if let Some(id) = id {
-        head["id"] = id.into();
-    }
-    let mut text = head.to_string();
-    // Numbers are written by hand, in as few digits as give them back.
-    text.pop();
-    text.push_str(",\"outputs\":[");
-    let mut raw = Vec::new();
-    for (position, (facts, is_raw)) in outputs.iter().enumerate() {
-        if position > 0 {
-            text.push(',');
-        }
-        let mut described = json!({
-            "name": facts.name,
-            "datatype": infer::datatype(facts.element),
-            "shape": infer::shape(facts, answers.len()),
-        });
-        if *is_raw {
-            let bytes = infer::raw(facts, answers);
-            described["parameters"] = json!({"binary_data_size": bytes.len()});
-            raw.extend(bytes);
-            text.push_str(&described.to_string());
-        } else {
-            text.push_str(&described.to_string());
-            text.pop();
-            text.push_str(",\"data\":");
-            let numbers: Vec<f32> = infer::numbers(facts, answers).collect();
-            write_row(&mut text, &numbers);
-            text.push('}');
-        }
-    }
-    text.push_str("]}");
-    let json_length = (!raw.is_empty()).then_some(text.len());
-    let mut body = text.into_bytes();
-    body.append(&mut raw);
-    InferAnswer { body, json_length }
-}
-
-/// What the server is.
-pub(super) fn server() -> Value {
-    json!({
-        "name": env!("CARGO_PKG_NAME"),
-        "version": env!("CARGO_PKG_VERSION"),
-        "extensions": EXTENSIONS,
-    })
-}
-
-/// What a model takes and gives.
-pub(super) fn metadata(model: &str, served: &Served, versions: &[u64]) -> Value {
-    let tensors = |facts: &[TensorFacts]| -> Vec<Value> {
-        facts
-            .iter()
-            .map(|facts| {
-                json!({
-                    "name": facts.name,
-                    "datatype": infer::datatype(facts.element),
-                    "shape": facts.sizes,
-                })
-            })
-            .collect()
-    };
-    json!({
-        "name": model,
-        "versions": versions.iter().map(u64::to_string).collect::<Vec<_>>(),
-        "platform": PLATFORM,
-        "inputs": tensors(&infer::inputs()),
-        "outputs": tensors(&infer::outputs(&served.info)),
-        KEY: facts(served),
-    })
 }
 
 #[cfg(test)]

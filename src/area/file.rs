@@ -45,6 +45,20 @@ impl Features {
 /// Reads an area from a vector file, uniting all its features. With a margin, lines and points
 /// count too.
 ///
+/// ```
+/// use hvmap::area;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("plant.geojson");
+/// std::fs::write(&path, r#"{"type": "Point", "coordinates": [12.4578, 43.9424]}"#)?;
+///
+/// assert!(area::read_file(&path, None).is_err(), "a point has no area");
+/// let around = area::read_file(&path, Some("500m".parse()?))?;
+/// assert_eq!(around.label, "plant.geojson");
+/// assert!(around.cover(18)?.count() > 1);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// When the file cannot be read, when a ring is broken, and when nothing in it has an area.
 pub fn read_file(path: &Path, margin: Option<Distance>) -> Result<Area, AreaError> {

@@ -111,6 +111,27 @@ pub enum ReviewedError {
 
 /// Reads a file of labels.
 ///
+/// ```
+/// use hvmap::{
+///     detections::Label,
+///     evaluation::{ReviewedError, read_reviewed},
+///     tiles::LonLat,
+/// };
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("reviewed.csv");
+/// std::fs::write(&path, "lon,lat,label\n12.45,43.94,accepted\n12.46,43.95,unsure\n")?;
+/// let reviewed = read_reviewed(&path)?;
+/// let decided: Vec<_> = reviewed.places().collect();
+/// let place = LonLat { lon: 12.45, lat: 43.94 };
+/// assert_eq!(decided, [(Label::Accepted, place)]);
+///
+/// std::fs::write(&path, "id,label\n18-140143-95508-1,perhaps\n")?;
+/// let error = read_reviewed(&path).unwrap_err();
+/// assert!(matches!(error, ReviewedError::UnknownLabel { .. }));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// When the file cannot be read, is neither CSV nor GeoJSON, has a label that is none or a row
 /// that names no hint, or holds no decision at all.

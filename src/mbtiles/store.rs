@@ -13,6 +13,23 @@ use crate::tiles::TileCoord;
 
 /// A growing file of tiles from one source. One process writes at a time, others wait for it; any
 /// number read meanwhile.
+///
+/// ```
+/// use hvmap::{
+///     mbtiles::{Kept, TileStore},
+///     tiles::TileCoord,
+/// };
+///
+/// # let folder = tempfile::tempdir()?;
+/// let mut store = TileStore::open(&folder.path().join("cache.mbtiles"))?;
+/// store.prepare("https://tiles.example/{z}/{x}/{y}.png")?;
+/// let tile = TileCoord::new(18, 140_143, 95_508)?;
+/// assert_eq!(store.find(tile)?, None, "never fetched");
+///
+/// store.keep_tile(tile, b"an image", "png", 1_764_547_200)?;
+/// assert_eq!(store.find(tile)?, Some(Kept::Tile(b"an image".to_vec())));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct TileStore {
     connection: Connection,

@@ -19,6 +19,18 @@ use super::{
 /// The area of one or more countries, each given by its name, an ISO 3166-1 alpha-2, alpha-3 or
 /// numeric code, or a common alias; case, accents, spaces and punctuation do not matter.
 ///
+/// ```
+/// use hvmap::area::{AreaError, country};
+///
+/// let area = country::of_names(&["san marino"])?;
+/// assert_eq!(area.label, "San Marino");
+/// assert!(area.cover(18)?.count() > 0);
+///
+/// let error = country::of_names(&["Sam Marino"]).unwrap_err();
+/// assert!(matches!(error, AreaError::UnknownCountry { .. }));
+/// # Ok::<_, AreaError>(())
+/// ```
+///
 /// # Errors
 /// When a name is unknown (with the nearest names) or ambiguous, or a boundary is empty.
 pub fn of_names<S: AsRef<str>>(given: &[S]) -> Result<Area, AreaError> {

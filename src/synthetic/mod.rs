@@ -14,7 +14,8 @@
 //! - `network` and `towers`: lines of two levels over the whole planet, found by looking at a
 //!   fixed number of grid cells; `tower` is what a tower is made of;
 //! - `style`: sun, camera, processing, tower families and palette;
-//! - `world` puts them together on a `canvas`. `imagery` has the source that hands the tiles over.
+//! - `world` puts them together on a `canvas`. `imagery` has the source that hands the tiles over;
+//! - `output` writes tiles, samples and the truth as files.
 //!
 //! `docs/SYNTHETIC.md` shows it and says what it is good for and what not.
 
@@ -26,6 +27,7 @@ mod lattice;
 mod network;
 mod noise;
 mod objects;
+pub mod output;
 mod plane;
 mod spec;
 mod style;

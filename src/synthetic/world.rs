@@ -11,7 +11,7 @@ use super::{
     noise::TEXTURES,
     objects::{Inventory, LARGE_REACH_M, Pass, Pen, ROOM_MAX_M, SMALL_REACH_M},
     plane::{PLANE_ZOOM, Place, PlaneBox, WORLD_PX, px_per_m, sub},
-    spec::StyleChoice,
+    spec::{PREFIX, StyleChoice},
     style::{STYLES, Style},
     tower::{Family, Member, Shape},
     towers::{Stand, stands},
@@ -107,6 +107,15 @@ impl World {
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// The text that names this world as imagery: `synthetic:SEED` or `synthetic:SEED/STYLE`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self.style {
+            StyleChoice::Mosaic => format!("{PREFIX}{}", self.seed),
+            StyleChoice::One(style) => format!("{PREFIX}{}/{}", self.seed, style.name),
+        }
     }
 
     /// The style that a tile is drawn in. A mosaic's style is that of the tile's ancestor of zoom

@@ -1,7 +1,7 @@
 //! `hvmap synth`: the synthetic world's truth, labelled tiles and whole imagery of it.
 
 mod imagery;
-mod place;
+mod part;
 mod tiles;
 mod truth;
 

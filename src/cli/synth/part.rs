@@ -14,24 +14,24 @@ use crate::{
 
 /// The flags that say it.
 #[derive(Debug, clap::Args)]
-pub struct Place {
+pub struct WorldPart {
     #[command(flatten)]
     area: AreaArgs,
 
     /// The world's seed
     #[arg(long)]
-    pub(super) seed: u64,
+    seed: u64,
 
     /// One style instead of the mosaic of all seen ones: it decides how towers are built, too
     #[arg(long)]
-    pub(super) style: Option<String>,
+    style: Option<String>,
 
     /// Zoom of the tiles
     #[arg(long, value_name = "Z", default_value = "18", value_parser = area_args::parse_zoom)]
     zoom: u8,
 }
 
-impl Place {
+impl WorldPart {
     /// The world, and the tiles of the area; says what the area is.
     pub(super) fn resolve(&self) -> Result<(World, Cover), CliError> {
         let style = super::style(self.style.as_deref())?;

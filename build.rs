@@ -6,7 +6,7 @@ use std::{env, fs, path::Path};
 const SERVING: [&str; 3] = [
     "tensorflow.proto",
     "tensorflow_serving.proto",
-    "kserve_v2.proto",
+    "open_inference.proto",
 ];
 
 /// What lies in a model's file.

@@ -135,7 +135,7 @@ impl ModelMetrics {
 /// Through which door a request came, in TF Serving's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Call {
-    /// `Predict`, `Classify`, `Regress`; `ModelInfer` of KServe v2.
+    /// `Predict`, `Classify`, `Regress`; `ModelInfer` of the Open Inference Protocol.
     pub api: &'static str,
     /// `REST` or `GRPC`.
     pub entrypoint: &'static str,

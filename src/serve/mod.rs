@@ -11,7 +11,6 @@
 
 mod batcher;
 mod error;
-mod facts;
 mod failure;
 mod folder;
 mod grpc;

@@ -1,19 +1,24 @@
-//! KServe v2, the open inference protocol: its tensors, whether they come over HTTP or gRPC.
+//! The Open Inference Protocol: its tensors, whether they come over HTTP or gRPC.
 //!
 //! A model has two inputs, of which a request gives one: encoded images as BYTES, or pixels as
 //! UINT8.
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 
 use super::{
     batcher::{Answer, Image},
     failure::Failure,
     service::VersionChoice,
-    signatures::{
-        ATTRIBUTION, Element, INPUT, PIXELS, Signature, TensorFacts, encoded_input, pixel_input,
+    signatures::{Signature, TensorFacts, encoded_input, pixel_input},
+};
+use crate::{
+    image::RGB_BYTES,
+    predict::ModelInfo,
+    wire::{
+        byte_strings,
+        names::{ATTRIBUTION, ENCODED_IMAGES, PIXELS},
     },
 };
-use crate::{image::RGB_BYTES, predict::ModelInfo};
 
 /// `<project>_<format>`, as the protocol names what runs a model.
 pub(super) const PLATFORM: &str = "onnxruntime_onnx";
@@ -38,15 +43,6 @@ pub(super) enum Data {
     Strings(Vec<Bytes>),
     /// UINT8, row by row.
     Numbers(Bytes),
-}
-
-/// The name of an element type.
-pub(super) fn datatype(element: Element) -> &'static str {
-    match element {
-        Element::Bytes => "BYTES",
-        Element::Uint8 => "UINT8",
-        Element::Float => "FP32",
-    }
 }
 
 /// What a model takes; the first is the one that most clients want.
@@ -100,7 +96,7 @@ pub(super) fn images(inputs: Vec<Input>) -> Result<Vec<Image>, String> {
     let names: Vec<_> = inputs.iter().map(|input| input.name.clone()).collect();
     let Ok([input]) = <[Input; 1]>::try_from(inputs) else {
         return Err(format!(
-            "expected one input, {INPUT} or {PIXELS}, got {}: {}",
+            "expected one input, {ENCODED_IMAGES} or {PIXELS}, got {}: {}",
             names.len(),
             names.join(", ")
         ));
@@ -115,7 +111,7 @@ pub(super) fn images(inputs: Vec<Input>) -> Result<Vec<Image>, String> {
         format!("input {name}: expected {expected}, got {datatype} of shape {shape:?}")
     };
     match name.as_str() {
-        INPUT => {
+        ENCODED_IMAGES => {
             let expected = "BYTES of shape [N] or [N, 1], one encoded image each";
             let count = match *shape.as_slice() {
                 [count] | [count, 1] if datatype == "BYTES" => usize::try_from(count).ok(),
@@ -126,7 +122,7 @@ pub(super) fn images(inputs: Vec<Input>) -> Result<Vec<Image>, String> {
                 .ok_or_else(|| wrong(expected))?;
             let elements = match data {
                 Data::Raw(raw) => {
-                    elements(raw).map_err(|error| format!("input {name}: {error}"))?
+                    byte_strings::read(raw).map_err(|error| format!("input {name}: {error}"))?
                 }
                 Data::Strings(strings) => strings,
                 Data::Numbers(_) => return Err(format!("input {name}: numbers, expected strings")),
@@ -168,24 +164,9 @@ pub(super) fn images(inputs: Vec<Input>) -> Result<Vec<Image>, String> {
                 .collect())
         }
         _ => Err(format!(
-            "unexpected input {name:?}, expected {INPUT} (BYTES) or {PIXELS} (UINT8)"
+            "unexpected input {name:?}, expected {ENCODED_IMAGES} (BYTES) or {PIXELS} (UINT8)"
         )),
     }
-}
-
-/// The elements of raw BYTES.
-fn elements(mut raw: Bytes) -> Result<Vec<Bytes>, String> {
-    let mut elements = Vec::new();
-    while raw.has_remaining() {
-        let length = raw
-            .try_get_u32_le()
-            .ok()
-            .map(|length| length as usize)
-            .filter(|&length| length <= raw.remaining())
-            .ok_or_else(|| format!("element {} ends too early in the raw bytes", elements.len()))?;
-        elements.push(raw.split_to(length));
-    }
-    Ok(elements)
 }
 
 /// An output's shape for so many images.
@@ -234,12 +215,12 @@ mod tests {
     #[test]
     fn raw_bytes_are_cut_by_the_lengths_before_them() {
         let raw = Bytes::from_static(b"\x02\0\0\0hi\0\0\0\0\x01\0\0\0a");
-        let read = images(input(INPUT, "BYTES", &[3], Data::Raw(raw))).unwrap();
+        let read = images(input(ENCODED_IMAGES, "BYTES", &[3], Data::Raw(raw))).unwrap();
         let expected = ["hi", "", "a"].map(|text| Image::Encoded(Bytes::from(text)));
         assert_eq!(read, expected);
         for cut in [&b"\x02\0\0\0h"[..], b"\x02\0\0", b"\xff\xff\xff\xffhi"] {
             let raw = Data::Raw(Bytes::copy_from_slice(cut));
-            let error = images(input(INPUT, "BYTES", &[1], raw)).unwrap_err();
+            let error = images(input(ENCODED_IMAGES, "BYTES", &[1], raw)).unwrap_err();
             assert!(error.contains("ends too early"), "{error}");
         }
     }

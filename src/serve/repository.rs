@@ -27,6 +27,7 @@ use crate::{
         Model as _, ModelInfo, PredictError,
         onnx::{Contract, OnnxModel, Settings},
     },
+    wire::facts::ModelFacts,
 };
 
 /// A version's life, in TF Serving's words.
@@ -63,6 +64,29 @@ pub(super) struct Served {
     pub info: ModelInfo,
     pub contract: Contract,
     pub batcher: Batcher,
+}
+
+impl Served {
+    /// What a client of this program asks and no protocol has a word for.
+    pub(super) fn facts(&self) -> ModelFacts {
+        let info = self.info.clone();
+        let (columns_px, rows_px) = info
+            .attribution
+            .map(|map| (map.columns_px, map.rows_px))
+            .unzip();
+        ModelFacts {
+            checksum: info.checksum,
+            engine: info.engine,
+            classes: info.classes,
+            positives: info.positives,
+            combine: self.contract.combine().to_string(),
+            threshold: info.default_threshold,
+            precision: info.precision,
+            trained_on_synthetic: info.trained_on_synthetic,
+            attribution_columns_px: columns_px,
+            attribution_rows_px: rows_px,
+        }
+    }
 }
 
 /// One model of the server.

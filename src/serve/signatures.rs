@@ -1,16 +1,16 @@
 //! What a model takes and gives, as every protocol describes it.
 
 use super::failure::Failure;
-use crate::{predict::ModelInfo, tiles::TILE_SIZE_PX};
-
-/// Encoded images, one a tile: the one input of every signature.
-pub(super) const INPUT: &str = "image_bytes";
-/// Decoded tiles, RGB8: the other input, where a protocol carries numbers without spelling them.
-pub(super) const PIXELS: &str = "image";
-/// The classes' probabilities.
-pub(super) const SCORES: &str = "scores";
-/// The attribution grid.
-pub(super) const ATTRIBUTION: &str = "attribution";
+use crate::{
+    predict::ModelInfo,
+    tiles::TILE_SIZE_PX,
+    wire::{
+        element::Element,
+        names::{
+            ATTRIBUTION, DEFAULT_SIGNATURE, ENCODED_IMAGES, LOCALIZE_SIGNATURE, PIXELS, SCORES,
+        },
+    },
+};
 
 /// Which outputs are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,14 +19,6 @@ pub(super) enum Signature {
     Default,
     /// The scores and where in the tile they come from.
     Localize,
-}
-
-/// A tensor's element type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Element {
-    Bytes,
-    Uint8,
-    Float,
 }
 
 /// A tensor as metadata describes it.
@@ -41,8 +33,8 @@ pub(super) struct TensorFacts {
 impl Signature {
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Default => "serving_default",
-            Self::Localize => "localize",
+            Self::Default => DEFAULT_SIGNATURE,
+            Self::Localize => LOCALIZE_SIGNATURE,
         }
     }
 
@@ -99,16 +91,17 @@ impl Signature {
     }
 }
 
-/// The input of encoded images.
+/// The input of encoded images: the one of every signature.
 pub(super) fn encoded_input() -> TensorFacts {
     TensorFacts {
-        name: INPUT,
+        name: ENCODED_IMAGES,
         element: Element::Bytes,
         sizes: vec![-1],
     }
 }
 
-/// The input of pixels: `[N, 256, 256, 3]`, RGB, rows top-down.
+/// The input of pixels, `[N, 256, 256, 3]`, RGB, rows top-down, where a protocol carries numbers
+/// without spelling them.
 pub(super) fn pixel_input() -> TensorFacts {
     let side = i64::from(TILE_SIZE_PX);
     TensorFacts {

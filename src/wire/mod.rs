@@ -1,8 +1,14 @@
-//! The serving protocols' messages and paths, for servers and clients of them.
+//! What servers and clients of the serving protocols have to agree on, written once for both.
 //!
-//! In: bytes of protobuf, and paths of URLs. Out: Rust structures and tonic's stubs, generated from
-//! `proto/`, and the parts of a path. Never: what they mean; `serve` and `predict::remote` know that.
+//! In: bytes of protobuf and JSON, and paths of URLs. Out: Rust structures and tonic's stubs, generated
+//! from `proto/`; what [`facts`] `hvmap serve` tells its own client; [`names`], [`element`] types and the
+//! layout of [`byte_strings`]; the parts of a [`path`]. Never: what they mean; `serve` and
+//! `predict::remote` know that.
 
+pub mod byte_strings;
+pub mod element;
+pub mod facts;
+pub mod names;
 pub mod path;
 
 /// `tensorflow`, with `tensorflow.serving` in it.
@@ -15,9 +21,9 @@ pub mod tensorflow {
     }
 }
 
-/// KServe v2, the open inference protocol.
+/// The Open Inference Protocol.
 #[allow(clippy::all, clippy::pedantic, missing_docs)]
-pub mod inference {
+pub mod open_inference {
     tonic::include_proto!("inference");
 }
 

@@ -9,7 +9,9 @@ use prost::Message;
 use prost_types::Any;
 
 use super::{
-    inference::{self, infer_parameter::ParameterChoice, model_infer_request::InferInputTensor},
+    open_inference::{
+        self, infer_parameter::ParameterChoice, model_infer_request::InferInputTensor,
+    },
     tensorflow::{
         BytesList, DataType, Example, FloatList, Int64List, TensorProto, TensorShapeProto,
         feature::Kind,
@@ -167,8 +169,8 @@ fn tf_servings_metadata_and_status_lose_nothing() {
 }
 
 #[test]
-fn kserves_messages_lose_nothing() {
-    let request: inference::ModelInferRequest = read("infer_request");
+fn open_inference_messages_lose_nothing() {
+    let request: open_inference::ModelInferRequest = read("infer_request");
     assert_eq!(
         (
             &*request.model_name,
@@ -207,7 +209,7 @@ fn kserves_messages_lose_nothing() {
     );
     assert_eq!(request.raw_input_contents, [&b"raw"[..]]);
 
-    let answer: inference::ModelInferResponse = read("infer_response");
+    let answer: open_inference::ModelInferResponse = read("infer_response");
     let scores = &answer.outputs[0];
     assert_eq!((&*scores.name, &*scores.datatype), ("scores", "FP32"));
     assert_eq!(
@@ -216,7 +218,7 @@ fn kserves_messages_lose_nothing() {
     );
     assert_eq!(answer.raw_output_contents, [&b"raw"[..]]);
 
-    let model: inference::ModelMetadataResponse = read("model_metadata_response");
+    let model: open_inference::ModelMetadataResponse = read("model_metadata_response");
     assert_eq!((&*model.name, &*model.platform), ("half", "onnx"));
     assert_eq!(model.versions, ["1", "3"]);
     assert_eq!(model.inputs[0].shape, [-1, 256, 256, 3]);

@@ -1,5 +1,5 @@
-//! A server that is not ours, of TF Serving's gRPC interface and of KServe v2 over gRPC and HTTP: a
-//! model that runs inside the test, described as the test wants it.
+//! A server that is not ours, of TF Serving's gRPC interface and of the Open Inference Protocol over
+//! gRPC and HTTP: a model that runs inside the test, described as the test wants it.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ use hvmap::{
     image::{self, RGB_BYTES},
     predict::{Batch, Classifier, Model, ModelInfo, Predictions, onnx::OnnxModel},
     wire::{
-        inference::{
+        open_inference::{
             ModelInferRequest, ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse,
             ModelReadyRequest, ModelReadyResponse, ServerLiveRequest, ServerLiveResponse,
             ServerMetadataRequest, ServerMetadataResponse, ServerReadyRequest, ServerReadyResponse,
@@ -181,8 +181,8 @@ impl Peer {
         ]
     }
 
-    /// Of KServe v2, over HTTP and gRPC.
-    pub fn v2_urls(&self) -> [String; 2] {
+    /// Of the Open Inference Protocol, over HTTP and gRPC.
+    pub fn open_inference_urls(&self) -> [String; 2] {
         [
             format!("http://{}/v2/models/tower", self.http),
             format!("grpc+v2://{}/tower", self.grpc),
@@ -272,8 +272,8 @@ impl Inner {
         payloads
     }
 
-    /// Name, data type and shape of the input of KServe v2.
-    fn v2_input(&self) -> (String, &'static str, Vec<i64>) {
+    /// Name, data type and shape of the input of the Open Inference Protocol.
+    fn open_inference_input(&self) -> (String, &'static str, Vec<i64>) {
         let name = self.behaviour.input.to_owned();
         if self.behaviour.pixels {
             (name, "UINT8", vec![-1, 256, 256, 3])
@@ -464,7 +464,7 @@ impl GrpcInferenceService for Inner {
         if request.into_inner().name != "tower" {
             return Err(Status::not_found("no such model"));
         }
-        let (name, datatype, shape) = self.v2_input();
+        let (name, datatype, shape) = self.open_inference_input();
         Ok(Response::new(ModelMetadataResponse {
             name: "tower".into(),
             versions: vec![self.behaviour.version.to_string()],
@@ -489,7 +489,7 @@ impl GrpcInferenceService for Inner {
         let request = request.into_inner();
         let input = &request.inputs[0];
         let raw = &request.raw_input_contents[0];
-        let (name, datatype, _) = self.v2_input();
+        let (name, datatype, _) = self.open_inference_input();
         assert_eq!((&input.name, input.datatype.as_str()), (&name, datatype));
         let images = input.shape[0];
         if !self.behaviour.pixels {
@@ -513,8 +513,8 @@ impl GrpcInferenceService for Inner {
     }
 }
 
-/// KServe v2 over HTTP. It answers numbers in its JSON, whatever it was asked for, as servers
-/// without binary outputs do.
+/// The Open Inference Protocol over HTTP. It answers numbers in its JSON, whatever it was asked for, as
+/// servers without binary outputs do.
 async fn over_http(
     State(peer): State<Arc<Inner>>,
     uri: Uri,
@@ -522,7 +522,7 @@ async fn over_http(
     body: Bytes,
 ) -> HttpResponse {
     let classes = peer.info.classes.len();
-    let (name, datatype, shape) = peer.v2_input();
+    let (name, datatype, shape) = peer.open_inference_input();
     let version = peer.behaviour.version.to_string();
     let answer = match uri.path() {
         "/v2/models/tower" => json!({

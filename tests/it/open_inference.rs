@@ -1,8 +1,8 @@
-//! KServe v2 over a socket: HTTP with and without raw tensors, and gRPC.
+//! The Open Inference Protocol over a socket: HTTP with and without raw tensors, and gRPC.
 
 use hvmap::{
     predict::{Model as _, onnx::OnnxModel},
-    wire::inference::{
+    wire::open_inference::{
         InferTensorContents, ModelInferRequest, ModelInferResponse, ModelMetadataRequest,
         ModelReadyRequest, ServerLiveRequest, ServerReadyRequest,
         grpc_inference_service_client::GrpcInferenceServiceClient,

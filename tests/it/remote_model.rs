@@ -359,7 +359,7 @@ fn servers_of_every_kind_are_held_against_a_packaged_model() {
         (peer.url(), told()),
         (url(bare.address), with_key),
     ];
-    servers.extend(peer.v2_urls().map(|url| (url, told())));
+    servers.extend(peer.open_inference_urls().map(|url| (url, told())));
     for (url, settings) in servers {
         let urls = [url];
         let right = held_against("contract.onnx", settings.clone());
@@ -658,13 +658,13 @@ fn urls_of_no_known_form_are_refused_with_the_forms_there_are() {
 }
 
 #[test]
-fn over_kserve_v2_a_model_scores_as_the_embedded_one_bit_for_bit() {
+fn over_the_open_inference_protocol_a_model_scores_as_the_embedded_one_bit_for_bit() {
     for pixels in [false, true] {
         let peer = Peer::start(Behaviour {
             pixels,
             ..Behaviour::default()
         });
-        for url in peer.v2_urls() {
+        for url in peer.open_inference_urls() {
             let model = RemoteModel::connect(std::slice::from_ref(&url), &told()).unwrap();
             let mut mixed = images();
             mixed.push(Bytes::from_static(b"no image"));
@@ -677,9 +677,9 @@ fn over_kserve_v2_a_model_scores_as_the_embedded_one_bit_for_bit() {
 }
 
 #[test]
-fn a_model_that_kserve_v2_does_not_know_is_refused_at_the_start() {
+fn a_model_that_open_inference_servers_do_not_know_is_refused_at_the_start() {
     let peer = Peer::start(Behaviour::default());
-    for url in peer.v2_urls() {
+    for url in peer.open_inference_urls() {
         let other = url.replace("tower", "mast");
         let error = RemoteModel::connect(&[other], &told()).unwrap_err();
         assert!(error.to_string().contains("no such model"), "{error}");

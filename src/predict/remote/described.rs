@@ -1,23 +1,23 @@
 //! What a server says of its model: the input to fill, the outputs to read and, from `hvmap serve`,
 //! what the outputs mean.
 
-use serde_json::Value;
-
+use super::facts::Facts;
 use crate::{
     image::RGB_BYTES,
-    predict::{AttributionMap, ElementType, ModelInfo, Port, Signature, Unusable, onnx::Combine},
+    predict::{ElementType, Port, Signature, Unusable},
     tiles::TILE_SIZE_PX,
+    wire::{
+        element::Element,
+        names::{ATTRIBUTION, ENCODED_IMAGES, SCORES},
+    },
 };
 
-/// What `hvmap serve` calls encoded images.
-const HVMAP_INPUT: &str = "image_bytes";
-
-/// From the name that TF Serving or KServe v2 gives a type.
+/// A type by the name that either protocol gives it.
 pub(super) fn element_named(name: &str) -> ElementType {
-    match name {
-        "DT_STRING" | "BYTES" => ElementType::Bytes,
-        "DT_UINT8" | "UINT8" => ElementType::Uint8,
-        other => ElementType::Other(other.to_owned()),
+    match Element::named(name) {
+        Some(Element::Bytes) => ElementType::Bytes,
+        Some(Element::Uint8) => ElementType::Uint8,
+        Some(Element::Float) | None => ElementType::Other(name.to_owned()),
     }
 }
 
@@ -37,6 +37,11 @@ pub(super) enum InputForm {
 }
 
 impl InputForm {
+    /// Whether pixels would be sent as they are.
+    pub(super) fn is_pixels(self) -> bool {
+        self == Self::Pixels
+    }
+
     /// The tensor's shape for so many images.
     pub(super) fn shape(self, images: usize) -> Vec<i64> {
         let images = images as i64;
@@ -57,22 +62,6 @@ pub(super) struct Outputs {
     pub attribution: Option<String>,
 }
 
-/// What `hvmap serve` says beyond its protocol.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Facts {
-    /// SHA-256 of the model's file.
-    pub checksum: String,
-    pub engine: String,
-    pub classes: Vec<String>,
-    /// Columns; none where the packager was not told.
-    pub positives: Vec<usize>,
-    pub combine: Combine,
-    pub threshold: Option<f32>,
-    pub precision: Option<String>,
-    pub trained_on_synthetic: bool,
-    pub attribution: Option<AttributionMap>,
-}
-
 /// One server's model.
 #[derive(Clone, Debug)]
 pub(super) struct Described {
@@ -85,84 +74,6 @@ pub(super) struct Described {
     pub engine: String,
 }
 
-impl Facts {
-    /// The facts in JSON, as `hvmap serve` writes them; the error says what is missing.
-    pub(super) fn read(facts: &Value) -> Result<Self, String> {
-        let text = |key: &str| {
-            facts[key]
-                .as_str()
-                .map(str::to_owned)
-                .ok_or_else(|| format!("its metadata lacks {key}"))
-        };
-        let names = |key: &str| -> Result<Vec<String>, String> {
-            facts[key]
-                .as_array()
-                .and_then(|list| list.iter().map(|n| n.as_str().map(str::to_owned)).collect())
-                .ok_or_else(|| format!("its metadata lacks {key}"))
-        };
-        let classes = names("classes")?;
-        let positives = names("positives")?
-            .iter()
-            .map(|name| classes.iter().position(|class| class == name))
-            .collect::<Option<Vec<usize>>>()
-            .ok_or("its positives are not among its classes")?;
-        let attribution = match (
-            &facts["attribution_columns_px"],
-            &facts["attribution_rows_px"],
-        ) {
-            (Value::Null, Value::Null) => None,
-            (columns, rows) => Some(AttributionMap {
-                columns_px: pixels(columns).ok_or("its attribution_columns_px are no numbers")?,
-                rows_px: pixels(rows).ok_or("its attribution_rows_px are no numbers")?,
-            }),
-        };
-        Ok(Self {
-            checksum: text("checksum")?,
-            engine: text("engine")?,
-            combine: text("combine")?
-                .parse()
-                .map_err(|_| "its metadata's combine is neither sum nor largest".to_owned())?,
-            threshold: facts["threshold"].as_f64().map(|number| number as f32),
-            precision: facts["precision"].as_str().map(str::to_owned),
-            trained_on_synthetic: facts["trained_on_synthetic"]
-                .as_bool()
-                .ok_or("its metadata lacks trained_on_synthetic")?,
-            attribution,
-            classes,
-            positives,
-        })
-    }
-
-    /// The model as the run knows it.
-    pub(super) fn info(&self, name: String, engine: String) -> ModelInfo {
-        ModelInfo {
-            name,
-            checksum: self.checksum.clone(),
-            engine,
-            classes: self.classes.clone(),
-            positives: self
-                .positives
-                .iter()
-                .map(|&column| self.classes[column].clone())
-                .collect(),
-            default_threshold: self.threshold,
-            precision: self.precision.clone(),
-            adaptation: None,
-            trained_on_synthetic: self.trained_on_synthetic,
-            attribution: self.attribution.clone(),
-            answers: None,
-        }
-    }
-}
-
-fn pixels(value: &Value) -> Option<Vec<f32>> {
-    value
-        .as_array()?
-        .iter()
-        .map(|number| number.as_f64().map(|number| number as f32))
-        .collect()
-}
-
 impl Signature {
     /// The input to fill: the one named, else the only one. A guess among several would send
     /// images to whatever stands first; of `hvmap serve` it is known that either of its two will do.
@@ -172,7 +83,7 @@ impl Signature {
         facts: Option<&Facts>,
     ) -> Result<Input, Unusable> {
         let names = || list(&self.inputs);
-        let key = key.or(facts.map(|_| HVMAP_INPUT));
+        let key = key.or(facts.map(|_| ENCODED_IMAGES));
         let port = match (key, self.inputs.as_slice()) {
             // A server that names no inputs takes encoded images under the key that was told.
             (Some(key), []) => {
@@ -216,8 +127,8 @@ impl Signature {
         let names = || list(&self.outputs);
         let has = |name: &str| self.outputs.iter().any(|port| port.name == name);
         if let Some(facts) = facts {
-            let attribution = facts.attribution.as_ref().map(|_| "attribution".to_owned());
-            if let Some(missing) = [Some("scores"), attribution.as_deref()]
+            let attribution = facts.attribution.as_ref().map(|_| ATTRIBUTION.to_owned());
+            if let Some(missing) = [Some(SCORES), attribution.as_deref()]
                 .into_iter()
                 .flatten()
                 .find(|name| !has(name))
@@ -228,7 +139,7 @@ impl Signature {
                 )));
             }
             return Ok(Outputs {
-                scores: Some("scores".into()),
+                scores: Some(SCORES.into()),
                 attribution,
             });
         }

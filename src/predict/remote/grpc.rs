@@ -1,261 +1,115 @@
-//! TF Serving's `PredictionService` over gRPC: images travel as the bytes they are.
+//! Connections and answers over gRPC, whatever their messages say.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
-use bytes::Bytes;
-use prost::Message as _;
-use tonic::transport::Channel;
+use serde_json::Value;
+use tonic::{
+    Code, Status,
+    metadata::MetadataMap,
+    transport::{Channel, ClientTlsConfig},
+};
 
 use super::{
-    RemoteSettings,
-    answer::{self, Expected, Tensor},
-    described::{Described, InputForm, element_named},
-    endpoint::{Images, Reply},
-    place::Place,
-    rpc::{facts, verdict, words},
-    tf_serving::{Definition, Metadata, signature},
+    exchange::{CONNECT_TIMEOUT, Reply, clipped},
+    facts::Facts,
+    model_url::ModelUrl,
+    settings::RemoteSettings,
 };
 use crate::{
-    predict::{Port, PredictError, Signature},
-    wire::tensorflow::{
-        DataType, SignatureDef, TensorInfo, TensorProto, TensorShapeProto,
-        serving::{
-            GetModelMetadataRequest, ModelSpec, PredictRequest, SignatureDefMap,
-            model_spec::VersionChoice, prediction_service_client::PredictionServiceClient,
-        },
-        tensor_shape_proto::Dim,
-    },
+    causes,
+    wire::{facts::HEADER, names::PUSHBACK_HEADER},
 };
 
-pub(super) async fn describe(
-    mut client: PredictionServiceClient<Channel>,
-    place: &Place,
-    settings: &RemoteSettings,
-) -> Result<Described, PredictError> {
-    let request = GetModelMetadataRequest {
-        model_spec: Some(spec(place, None, "")),
-        metadata_field: vec!["signature_def".into()],
+/// Connects at the first request, and again after a failure.
+pub(super) fn channel(at: &ModelUrl, settings: &RemoteSettings) -> Result<Channel, String> {
+    let endpoint = tonic::transport::Endpoint::from_shared(at.base.clone())
+        .map_err(|error| causes::on_one_line(&error))?
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(settings.request_timeout);
+    let endpoint = if at.base.starts_with("https://") {
+        // The system's certificates, as for HTTPS; $SSL_CERT_FILE names others.
+        let tls = ClientTlsConfig::new().with_native_roots();
+        endpoint
+            .tls_config(tls)
+            .map_err(|error| causes::on_one_line(&error))?
+    } else {
+        endpoint
     };
-    let response = client
-        .get_model_metadata(request)
-        .await
-        .map_err(|status| place.server(words(&status)))?;
-    let facts = facts(response.metadata()).map_err(|reason| place.server(reason))?;
-    let answer = response.into_inner();
-    let version = answer
-        .model_spec
-        .and_then(|spec| spec.version_choice)
-        .and_then(|choice| match choice {
-            VersionChoice::Version(version) => Some(version.to_string()),
-            VersionChoice::VersionLabel(_) => None,
-        });
-    let signatures = answer
-        .metadata
-        .get("signature_def")
-        .and_then(|any| SignatureDefMap::decode(any.value.as_slice()).ok())
-        .ok_or_else(|| place.server("its metadata holds no signatures"))?;
-    let metadata = Metadata {
-        version,
-        signatures: signatures
-            .signature_def
-            .into_iter()
-            .map(|(name, definition)| (name, defined(definition)))
-            .collect(),
-        facts,
-        interface: "gRPC",
-    };
-    metadata
-        .described(settings)
-        .map_err(|refusal| place.unusable(refusal))
+    Ok(endpoint.connect_lazy())
 }
 
-fn defined(definition: SignatureDef) -> Definition {
-    let ports = |ports: BTreeMap<String, TensorInfo>| {
-        ports
-            .into_iter()
-            .map(|(name, port)| Port {
-                element: element_named(port.dtype().as_str_name()),
-                shape: shape(port.tensor_shape.as_ref()),
-                name,
-            })
-            .collect()
+/// What `hvmap serve` says in a header; nothing from other servers.
+pub(super) fn facts(headers: &MetadataMap) -> Result<Option<Facts>, String> {
+    let Some(value) = headers.get_bin(HEADER) else {
+        return Ok(None);
     };
-    Definition {
-        method: definition.method_name,
-        signature: Signature {
-            inputs: ports(definition.inputs),
-            outputs: ports(definition.outputs),
+    let json: Value = value
+        .to_bytes()
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .ok_or_else(|| format!("its header {HEADER} is no JSON"))?;
+    Facts::read(&json).map(Some)
+}
+
+/// What a status means for the images that were sent.
+pub(super) fn verdict(status: &Status) -> Reply {
+    let reason = words(status);
+    // A status that no server sent has the transport's error behind it.
+    if std::error::Error::source(status).is_some() {
+        return Reply::Silent { reason };
+    }
+    match status.code() {
+        Code::InvalidArgument | Code::OutOfRange | Code::FailedPrecondition => {
+            Reply::BadBatch { reason }
+        }
+        Code::NotFound => Reply::Gone { reason },
+        Code::ResourceExhausted | Code::Unavailable | Code::DeadlineExceeded | Code::Aborted => {
+            Reply::Busy {
+                reason,
+                wait: pushback(status),
+            }
+        }
+        // The client's own time limit.
+        Code::Cancelled => Reply::Silent { reason },
+        Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented => {
+            Reply::Refused { reason }
+        }
+        _ => Reply::Failed {
+            reason: reason.into(),
         },
     }
 }
 
-fn shape(shape: Option<&TensorShapeProto>) -> Option<Vec<i64>> {
-    let shape = shape?;
-    (!shape.unknown_rank).then(|| shape.dim.iter().map(|dim| dim.size).collect())
+/// How long a server wants to be left alone, in gRPC's header for it.
+fn pushback(status: &Status) -> Option<Duration> {
+    let wait = status.metadata().get(PUSHBACK_HEADER)?;
+    Some(Duration::from_millis(wait.to_str().ok()?.parse().ok()?))
 }
 
-/// A version that was found comes before what the URL says.
-fn spec(place: &Place, found: Option<&str>, signature: &str) -> ModelSpec {
-    let version = found
-        .or(place.version.as_deref())
-        .and_then(|version| version.parse().ok())
-        .map(VersionChoice::Version);
-    ModelSpec {
-        name: place.model.clone(),
-        version_choice: version.or_else(|| place.label.clone().map(VersionChoice::VersionLabel)),
-        signature_name: signature.to_owned(),
+/// A status in a server's words.
+pub(super) fn words(status: &Status) -> String {
+    let code = status.code();
+    match (std::error::Error::source(status), status.message()) {
+        (Some(source), _) => causes::on_one_line(source),
+        (None, "") => code.description().to_owned(),
+        (None, message) => format!("{code:?}: {}", clipped(message)),
     }
-}
-
-pub(super) async fn predict(
-    mut client: PredictionServiceClient<Channel>,
-    place: &Place,
-    described: &Described,
-    images: Images<'_>,
-    expected: Expected<'_>,
-) -> Reply {
-    let input = match tensor(described.input.form, images) {
-        Ok(input) => input,
-        Err(reason) => return Reply::BadBatch { reason },
-    };
-    let outputs = &described.outputs;
-    let wanted = [&outputs.scores, &outputs.attribution];
-    let request = PredictRequest {
-        model_spec: Some(spec(
-            place,
-            described.version.as_deref(),
-            signature(outputs),
-        )),
-        inputs: [(described.input.key.clone(), input)].into(),
-        output_filter: wanted.into_iter().flatten().cloned().collect(),
-    };
-    let answer = match client.predict(request).await {
-        Ok(response) => response.into_inner(),
-        Err(status) => return verdict(&status),
-    };
-    let tensors: Result<Vec<Tensor>, String> = answer
-        .outputs
-        .into_iter()
-        .map(|(name, tensor)| read(name, &tensor))
-        .collect();
-    tensors
-        .and_then(|tensors| answer::rows_of(&tensors, expected))
-        .into()
-}
-
-fn tensor(form: InputForm, images: Images<'_>) -> Result<TensorProto, String> {
-    let dims = form.shape(images.len()).into_iter().map(|size| Dim {
-        size,
-        name: String::new(),
-    });
-    let mut tensor = TensorProto {
-        tensor_shape: Some(TensorShapeProto {
-            dim: dims.collect(),
-            unknown_rank: false,
-        }),
-        ..TensorProto::default()
-    };
-    match form {
-        InputForm::Encoded { .. } => {
-            tensor.set_dtype(DataType::DtString);
-            tensor.string_val = images.encoded().into_owned();
-        }
-        InputForm::Pixels => {
-            tensor.set_dtype(DataType::DtUint8);
-            tensor.tensor_content = images.pixels()?;
-        }
-    }
-    Ok(tensor)
-}
-
-/// Numbers out of a tensor: its content, or the list of its type, of which a short one repeats its
-/// last number.
-fn read(name: String, tensor: &TensorProto) -> Result<Tensor, String> {
-    let shape = shape(tensor.tensor_shape.as_ref()).unwrap_or_default();
-    let count = shape
-        .iter()
-        .try_fold(1_usize, |count, &size| {
-            count.checked_mul(usize::try_from(size).ok()?)
-        })
-        .filter(|&count| count <= super::endpoint::ANSWER_BYTES_MAX / 4)
-        .ok_or_else(|| format!("its output {name} has the shape {shape:?}"))?;
-    let content: &Bytes = &tensor.tensor_content;
-    let listed: Vec<f32>;
-    let (content, mut values) = match tensor.dtype() {
-        DataType::DtFloat => (answer::floats(content), tensor.float_val.clone()),
-        DataType::DtDouble => {
-            listed = tensor
-                .double_val
-                .iter()
-                .map(|&number| number as f32)
-                .collect();
-            (answer::doubles(content), listed)
-        }
-        other => {
-            return Err(format!(
-                "its output {name} is of {}, expected DT_FLOAT or DT_DOUBLE",
-                other.as_str_name()
-            ));
-        }
-    };
-    match content {
-        Some(content) if !content.is_empty() => values = content,
-        Some(_) => {
-            if let Some(&last) = values.last()
-                && values.len() < count
-            {
-                values.resize(count, last);
-            }
-        }
-        None => return Err(format!("its output {name} ends inside a number")),
-    }
-    Ok(Tensor {
-        name,
-        shape,
-        values,
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of_shape(sizes: &[i64]) -> TensorProto {
-        let dim = sizes.iter().map(|&size| Dim {
-            size,
-            name: String::new(),
-        });
-        let mut tensor = TensorProto {
-            tensor_shape: Some(TensorShapeProto {
-                dim: dim.collect(),
-                unknown_rank: false,
-            }),
-            ..TensorProto::default()
+    #[test]
+    fn a_busy_server_says_for_how_long() {
+        let mut status = Status::unavailable("full");
+        let wait = |status: &Status| match verdict(status) {
+            Reply::Busy { wait, .. } => wait,
+            other => panic!("{other:?}"),
         };
-        tensor.set_dtype(DataType::DtFloat);
-        tensor
-    }
-
-    #[test]
-    fn numbers_lie_in_the_content_or_in_a_list_that_repeats_its_last() {
-        let mut packed = of_shape(&[1, 2]);
-        packed.tensor_content = Bytes::from_static(&[0, 0, 128, 62, 0, 0, 64, 63]);
-        assert_eq!(read("y".into(), &packed).unwrap().values, [0.25, 0.75]);
-        let mut listed = of_shape(&[2, 2]);
-        listed.float_val = vec![0.25, 0.5];
-        let values = read("y".into(), &listed).unwrap().values;
-        assert_eq!(values, [0.25, 0.5, 0.5, 0.5]);
-    }
-
-    #[test]
-    fn tensors_that_are_not_numbers_are_refused() {
-        let mut cut = of_shape(&[1]);
-        cut.tensor_content = Bytes::from_static(&[0, 0, 128]);
-        assert!(read("y".into(), &cut).is_err());
-        let mut texts = of_shape(&[1]);
-        texts.set_dtype(DataType::DtString);
-        assert!(read("y".into(), &texts).is_err());
-        assert!(read("y".into(), &of_shape(&[i64::MAX, 8])).is_err());
-        assert!(read("y".into(), &of_shape(&[-1])).is_err());
+        assert_eq!(wait(&status), None);
+        let header = tonic::metadata::MetadataValue::from(1500);
+        status.metadata_mut().insert(PUSHBACK_HEADER, header);
+        assert_eq!(wait(&status), Some(Duration::from_millis(1500)));
     }
 }

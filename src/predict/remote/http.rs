@@ -10,13 +10,10 @@ use reqwest::{
 use serde_json::Value;
 
 use super::{
-    RemoteSettings,
-    endpoint::{ANSWER_BYTES_MAX, CONNECT_TIMEOUT, Reply, clipped},
+    exchange::{ANSWER_BYTES_MAX, CONNECT_TIMEOUT, Reply, clipped},
+    settings::RemoteSettings,
 };
-use crate::causes;
-
-/// Bytes of JSON before the binary tensors, in KServe v2's requests and answers.
-pub(super) const JSON_LENGTH_HEADER: &str = "inference-header-content-length";
+use crate::{causes, wire::names::JSON_LENGTH_HEADER};
 
 pub(super) fn client(settings: &RemoteSettings) -> Result<Client, String> {
     Client::builder()
@@ -33,7 +30,7 @@ pub(super) struct Answer {
     pub status: StatusCode,
     /// From Retry-After.
     pub wait: Option<Duration>,
-    /// Bytes of JSON before binary tensors, in KServe v2.
+    /// Bytes of JSON before binary tensors, in the Open Inference Protocol.
     pub json_length: Option<usize>,
     pub body: Bytes,
 }

@@ -6,9 +6,11 @@
 use bytes::Bytes;
 
 use super::{
-    RemoteSettings,
     described::Described,
-    endpoint::{Endpoint, Images, Known, Reply},
+    endpoint::{Endpoint, Known},
+    exchange::{Images, Reply},
+    reference::Reference,
+    settings::RemoteSettings,
 };
 use crate::{
     digest,
@@ -57,6 +59,36 @@ pub(super) async fn answers(
         }
     }
     Ok(outputs)
+}
+
+/// Holds a server against a packaged model: asks it for the canaries and compares, as probabilities.
+///
+/// # Errors
+/// [`PredictError::NotTheModel`] when it answers otherwise, [`PredictError::Server`] when it does not
+/// answer.
+pub(super) async fn check(
+    reference: &Reference,
+    endpoint: &Endpoint,
+    described: &Described,
+    rule: &ScoreRule,
+) -> Result<(), PredictError> {
+    let difference = match reference.names_differ(described) {
+        Some(difference) => Some(difference),
+        None => {
+            let outputs = answers(endpoint, described, reference.images(), None)
+                .await
+                .map_err(|reason| endpoint.at().server(reason))?;
+            reference.scores_differ(&outputs, rule)
+        }
+    };
+    match difference {
+        None => Ok(()),
+        Some(difference) => Err(PredictError::NotTheModel {
+            url: endpoint.url().to_owned(),
+            reference: reference.name().to_owned(),
+            difference,
+        }),
+    }
 }
 
 /// Cells of an attribution grid; 0 without one.
@@ -237,7 +269,7 @@ pub(super) async fn again(
     let described = endpoint.describe(settings).await?;
     let answers = answers(endpoint, &described, trial, Some(classes))
         .await
-        .map_err(|reason| endpoint.place().server(reason))?;
+        .map_err(|reason| endpoint.at().server(reason))?;
     let found = Known { described, answers };
     let (before, now) = (&known.described, &found.described);
     let difference =
@@ -284,7 +316,7 @@ fn name(endpoints: &[Endpoint]) -> String {
     let mut names: Vec<String> = endpoints
         .iter()
         .map(|endpoint| {
-            let model = &endpoint.place().model;
+            let model = &endpoint.at().model;
             match &endpoint.known().described.version {
                 Some(version) => format!("{model} version {version}"),
                 None => model.clone(),

@@ -1,4 +1,8 @@
-//! Models that servers run, over TF Serving's REST and gRPC interfaces and KServe's.
+//! Models that servers run, over TF Serving's protocol and the Open Inference Protocol, each by REST
+//! and by gRPC.
+//!
+//! [`tf_serving`] and [`open_inference`] know what a protocol says, [`http`] and [`grpc`] how bytes
+//! travel, and the four files that are named by both put them together.
 //!
 //! In: URLs of one model at one or more servers, then batches of encoded images, sent as they are.
 //! Out: the scores that the embedded session would give. Never: a guess about what a model takes or
@@ -8,36 +12,39 @@
 mod answer;
 mod described;
 mod endpoint;
+mod exchange;
+mod facts;
 mod grpc;
 mod http;
 mod identity;
-mod place;
+mod model_url;
+mod open_inference;
+mod open_inference_grpc;
+mod open_inference_rest;
 mod pool;
 mod reference;
-mod rest;
-mod rpc;
+mod settings;
 mod tf_serving;
-mod v2;
-mod v2_grpc;
+mod tf_serving_grpc;
+mod tf_serving_rest;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use bytes::Bytes;
-use endpoint::{Endpoint, Images, Known, Reply};
+use endpoint::{Endpoint, Known};
+use exchange::{Images, Reply};
 pub use identity::same_answers;
-pub use place::is_server;
+pub use model_url::is_server;
 use pool::Pool;
 pub use reference::Reference;
+pub use settings::RemoteSettings;
 
 use super::{
     Batch, Classifier, ImageForm, Model, ModelInfo, PredictError, Predictions,
-    onnx::{AdaptationFlags, ScoreRule, built_in_tiles},
+    onnx::{ScoreRule, built_in_tiles},
 };
 use crate::image::{RGB_BYTES, encode_png};
 
@@ -47,36 +54,6 @@ const BATCH_SIZE: usize = 32;
 const REQUESTS_PER_ENDPOINT: usize = 8;
 /// How often a server that works may fail on the same images before they are given up.
 const FAILURES_PER_BATCH_MAX: usize = 3;
-
-/// How to ask servers. The default suits `hvmap serve`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct RemoteSettings {
-    /// What the outputs mean, where the servers do not say it.
-    pub adaptation: AdaptationFlags,
-    /// The input that takes images, where the servers do not say it or have several.
-    pub input_key: Option<String>,
-    /// The packaged model that every server has to hold.
-    pub reference: Option<Reference>,
-    /// Go on with another model where a server swaps its own during a run.
-    pub allow_model_change: bool,
-    /// How long no server may answer before a run stops.
-    pub patience: Duration,
-    /// How long one request may take. Servers give up after 30 s; this leaves them time to say so.
-    pub request_timeout: Duration,
-}
-
-impl Default for RemoteSettings {
-    fn default() -> Self {
-        Self {
-            adaptation: AdaptationFlags::default(),
-            input_key: None,
-            reference: None,
-            allow_model_change: false,
-            patience: Duration::from_secs(60),
-            request_timeout: Duration::from_secs(40),
-        }
-    }
-}
 
 /// One model at one or more servers.
 #[derive(Debug)]
@@ -129,7 +106,7 @@ impl RemoteModel {
             let classes = described.facts.as_ref().map(|facts| facts.classes.len());
             let answers = runtime
                 .block_on(identity::answers(&endpoint, &described, &trial, classes))
-                .map_err(|reason| endpoint.place().server(reason))?;
+                .map_err(|reason| endpoint.at().server(reason))?;
             endpoint.adopt(Known { described, answers });
             endpoints.push(endpoint);
         }
@@ -137,7 +114,7 @@ impl RemoteModel {
         if let Some(reference) = &settings.reference {
             for endpoint in &endpoints {
                 let described = &endpoint.known().described;
-                runtime.block_on(reference.check(endpoint, described, &rule))?;
+                runtime.block_on(identity::check(reference, endpoint, described, &rule))?;
             }
         }
         let all_take_pixels = endpoints
@@ -298,11 +275,11 @@ impl Shared {
                 Reply::Gone { reason } => match self.identify_again(lease.endpoint()) {
                     // The same model under another version's number.
                     Ok(()) if failures < FAILURES_PER_BATCH_MAX => failures += 1,
-                    Ok(()) => return Err(lease.endpoint().place().server(reason)),
+                    Ok(()) => return Err(lease.endpoint().at().server(reason)),
                     Err(PredictError::Server { reason, .. }) => lease.broken(reason.to_string()),
                     Err(error) => return Err(error),
                 },
-                Reply::Refused { reason } => return Err(lease.endpoint().place().server(reason)),
+                Reply::Refused { reason } => return Err(lease.endpoint().at().server(reason)),
                 Reply::Busy { reason, wait } => lease.busy(reason, wait),
                 Reply::Silent { reason } => lease.broken(reason),
                 Reply::Failed { reason } => {
@@ -344,7 +321,7 @@ impl Shared {
             classes,
         ))?;
         if let Some(reference) = &self.settings.reference {
-            let checked = reference.check(endpoint, &found.described, &self.rule);
+            let checked = identity::check(reference, endpoint, &found.described, &self.rule);
             self.runtime.block_on(checked)?;
         }
         endpoint.adopt(found);

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use super::{described::Described, endpoint::Endpoint, identity};
+use super::described::Described;
 use crate::{
     image::{RGB_BYTES, encode_png},
     predict::{
@@ -50,38 +50,18 @@ impl Reference {
         })
     }
 
-    /// Asks a server for the canaries and compares, as probabilities.
-    ///
-    /// # Errors
-    /// [`PredictError::NotTheModel`] when it answers otherwise, [`PredictError::Server`] when it
-    /// does not answer.
-    pub(super) async fn check(
-        &self,
-        endpoint: &Endpoint,
-        described: &Described,
-        rule: &ScoreRule,
-    ) -> Result<(), PredictError> {
-        let difference = match self.names_differ(described) {
-            Some(difference) => Some(difference),
-            None => {
-                let outputs = identity::answers(endpoint, described, &self.images, None)
-                    .await
-                    .map_err(|reason| endpoint.place().server(reason))?;
-                self.scores_differ(&outputs, rule)
-            }
-        };
-        match difference {
-            None => Ok(()),
-            Some(difference) => Err(PredictError::NotTheModel {
-                url: endpoint.url().to_owned(),
-                reference: self.name.clone(),
-                difference,
-            }),
-        }
+    /// Its file, for people.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The canary tiles as they are sent.
+    pub(super) fn images(&self) -> &[Bytes] {
+        &self.images
     }
 
     /// A server that names its classes has to name the same ones.
-    fn names_differ(&self, described: &Described) -> Option<String> {
+    pub(super) fn names_differ(&self, described: &Described) -> Option<String> {
         let facts = described.facts.as_ref()?;
         (facts.classes != self.classes).then(|| {
             format!(
@@ -92,7 +72,8 @@ impl Reference {
         })
     }
 
-    fn scores_differ(&self, outputs: &[f32], rule: &ScoreRule) -> Option<String> {
+    /// Outputs for the canaries, row after row, have to score as the file says.
+    pub(super) fn scores_differ(&self, outputs: &[f32], rule: &ScoreRule) -> Option<String> {
         let tiles = self.images.len();
         let columns = outputs.len() / tiles;
         if columns != self.classes.len() {

@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{
-    RemoteSettings,
-    described::{Described, Facts, Outputs},
+    described::{Described, Outputs},
+    facts::Facts,
+    settings::RemoteSettings,
 };
-use crate::predict::{Signature, Unusable};
-
-/// What is asked for where nothing else is known.
-const DEFAULT_SIGNATURE: &str = "serving_default";
-/// The signature of `hvmap serve` that answers the attribution too.
-const LOCALIZE: &str = "localize";
-/// The signatures that take tensors and answer tensors.
-const PREDICT_METHOD: &str = "tensorflow/serving/predict";
+use crate::{
+    predict::{Signature, Unusable},
+    wire::names::{DEFAULT_SIGNATURE, LOCALIZE_SIGNATURE, PREDICT_METHOD},
+};
 
 /// A signature as metadata defines it.
 pub(super) struct Definition {
@@ -39,7 +36,7 @@ impl Metadata {
             .as_ref()
             .is_some_and(|facts| facts.attribution.is_some());
         let name = if localizes {
-            LOCALIZE
+            LOCALIZE_SIGNATURE
         } else {
             DEFAULT_SIGNATURE
         };
@@ -75,7 +72,7 @@ impl Metadata {
 /// The signature that answers these outputs.
 pub(super) fn signature(outputs: &Outputs) -> &'static str {
     if outputs.attribution.is_some() {
-        LOCALIZE
+        LOCALIZE_SIGNATURE
     } else {
         DEFAULT_SIGNATURE
     }

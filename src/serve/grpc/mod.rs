@@ -1,4 +1,4 @@
-//! The gRPC interface: TF Serving's services and KServe v2's.
+//! The gRPC interface: TF Serving's services and that of the Open Inference Protocol.
 //!
 //! In: messages of [`crate::wire`]. Out: the same. A request with images takes part in the same
 //! bounds and queues as one over REST; what differs is that the client says how long it waits.
@@ -20,14 +20,15 @@ use tonic::{
 };
 
 use super::{
-    facts,
     failure::{Failure, RETRY_AFTER_S},
     metrics::Call,
     repository::Served,
     service::{BODY_BYTES_MAX, Deadline, Service, VersionChoice},
 };
 use crate::wire::{
-    inference::grpc_inference_service_server::GrpcInferenceServiceServer,
+    facts::HEADER,
+    names::PUSHBACK_HEADER,
+    open_inference::grpc_inference_service_server::GrpcInferenceServiceServer,
     tensorflow::serving::{
         ModelSpec, model_service_server::ModelServiceServer, model_spec,
         prediction_service_server::PredictionServiceServer,
@@ -78,10 +79,9 @@ impl From<Failure> for Status {
         let mut status = Self::new(failure.code, text);
         if failure.code == tonic::Code::Unavailable {
             // What gRPC has for Retry-After.
-            status.metadata_mut().insert(
-                "grpc-retry-pushback-ms",
-                MetadataValue::from(RETRY_AFTER_S * 1000),
-            );
+            status
+                .metadata_mut()
+                .insert(PUSHBACK_HEADER, MetadataValue::from(RETRY_AFTER_S * 1000));
         }
         status
     }
@@ -90,10 +90,10 @@ impl From<Failure> for Status {
 /// An answer with what is known of the model in its head.
 fn with_facts<T>(message: T, served: &Served) -> Response<T> {
     let mut response = Response::new(message);
-    let facts = facts::facts(served).to_string();
+    let facts = served.facts().to_json().to_string();
     response
         .metadata_mut()
-        .insert_bin(facts::HEADER, MetadataValue::from_bytes(facts.as_bytes()));
+        .insert_bin(HEADER, MetadataValue::from_bytes(facts.as_bytes()));
     response
 }
 

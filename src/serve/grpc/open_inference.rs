@@ -1,4 +1,4 @@
-//! KServe v2's `GRPCInferenceService`.
+//! The Open Inference Protocol's `GRPCInferenceService`.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
         service::{Deadline, Service},
         signatures::TensorFacts,
     },
-    wire::inference::{
+    wire::open_inference::{
         InferTensorContents, ModelInferRequest, ModelInferResponse, ModelMetadataRequest,
         ModelMetadataResponse, ModelReadyRequest, ModelReadyResponse, ServerLiveRequest,
         ServerLiveResponse, ServerMetadataRequest, ServerMetadataResponse, ServerReadyRequest,
@@ -76,7 +76,7 @@ impl GrpcInferenceService for OpenInference {
                 .iter()
                 .map(|facts| TensorMetadata {
                     name: facts.name.into(),
-                    datatype: protocol::datatype(facts.element).into(),
+                    datatype: facts.element.in_open_inference().into(),
                     shape: facts.sizes.clone(),
                 })
                 .collect()
@@ -186,7 +186,7 @@ fn inputs(tensors: Vec<InferInputTensor>, raw: Vec<Bytes>) -> Result<Vec<Input>,
 fn output(facts: &TensorFacts, answers: &[Answer], raw: bool) -> InferOutputTensor {
     InferOutputTensor {
         name: facts.name.into(),
-        datatype: protocol::datatype(facts.element).into(),
+        datatype: facts.element.in_open_inference().into(),
         shape: protocol::shape(facts, answers.len()),
         contents: (!raw).then(|| InferTensorContents {
             fp32_contents: protocol::numbers(facts, answers).collect(),

@@ -12,17 +12,20 @@ use crate::{
         batcher::{Answer, Image},
         failure::Failure,
         service::{Deadline, Found, Service},
-        signatures::{INPUT, Signature, TensorFacts, encoded_input},
+        signatures::{Signature, TensorFacts, encoded_input},
     },
-    wire::tensorflow::{
-        Example, SignatureDef, feature,
-        serving::{
-            Class, ClassificationRequest, ClassificationResponse, ClassificationResult,
-            Classifications, GetModelMetadataRequest, GetModelMetadataResponse, InferenceResult,
-            InferenceTask, Input, ModelSpec, MultiInferenceRequest, MultiInferenceResponse,
-            PredictRequest, PredictResponse, Regression, RegressionRequest, RegressionResponse,
-            RegressionResult, SignatureDefMap, inference_result, input, model_spec,
-            prediction_service_server::PredictionService,
+    wire::{
+        names::{ENCODED_IMAGES, PREDICT_METHOD, SIGNATURES_FIELD},
+        tensorflow::{
+            Example, SignatureDef, feature,
+            serving::{
+                Class, ClassificationRequest, ClassificationResponse, ClassificationResult,
+                Classifications, GetModelMetadataRequest, GetModelMetadataResponse,
+                InferenceResult, InferenceTask, Input, ModelSpec, MultiInferenceRequest,
+                MultiInferenceResponse, PredictRequest, PredictResponse, Regression,
+                RegressionRequest, RegressionResponse, RegressionResult, SignatureDefMap,
+                inference_result, input, model_spec, prediction_service_server::PredictionService,
+            },
         },
     },
 };
@@ -122,8 +125,8 @@ async fn predict(
     })?;
     tensors::check_inputs(request.inputs.keys()).map_err(Failure::invalid)?;
     let outputs = filtered(signature.outputs(info), &request.output_filter)?;
-    let images = tensors::images(&request.inputs[INPUT])
-        .map_err(|error| Failure::invalid(format!("input {INPUT}: {error}")))?;
+    let images = tensors::images(&request.inputs[ENCODED_IMAGES])
+        .map_err(|error| Failure::invalid(format!("input {ENCODED_IMAGES}: {error}")))?;
     let images = images.into_iter().map(Image::Encoded).collect();
     let answers = service.classify(&found, images, deadline).await?;
     Ok(PredictResponse {
@@ -271,7 +274,7 @@ fn features(input: Option<Input>) -> Result<Vec<Image>, Failure> {
             let kind = feature_of(example).or_else(|| feature_of(context.as_ref()?));
             let wrong = |what: &str| {
                 Failure::invalid(format!(
-                    "example {position}: Feature: {INPUT} (data type: string) {what}"
+                    "example {position}: Feature: {ENCODED_IMAGES} (data type: string) {what}"
                 ))
             };
             match kind {
@@ -291,7 +294,7 @@ fn features(input: Option<Input>) -> Result<Vec<Image>, Failure> {
 
 fn feature_of(example: &Example) -> Option<&feature::Kind> {
     let features = example.features.as_ref()?;
-    features.feature.get(INPUT)?.kind.as_ref()
+    features.feature.get(ENCODED_IMAGES)?.kind.as_ref()
 }
 
 fn answered_spec(name: &str, found: &Found, signature: &str) -> ModelSpec {
@@ -308,14 +311,17 @@ fn metadata(
     service: &Service,
     request: GetModelMetadataRequest,
 ) -> Result<Response<GetModelMetadataResponse>, Failure> {
-    const FIELD: &str = "signature_def";
     let (spec, version) = spec(request.model_spec)?;
     if request.metadata_field.is_empty() {
         return Err(Failure::invalid(
             "GetModelMetadataRequest must specify at least one metadata_field",
         ));
     }
-    if let Some(other) = request.metadata_field.iter().find(|field| *field != FIELD) {
+    if let Some(other) = request
+        .metadata_field
+        .iter()
+        .find(|field| *field != SIGNATURES_FIELD)
+    {
         return Err(Failure::invalid(format!(
             "Metadata field {other} is not supported"
         )));
@@ -330,7 +336,7 @@ fn metadata(
                 let described = SignatureDef {
                     inputs: [tensors::info(&encoded_input())].into(),
                     outputs: outputs.iter().map(tensors::info).collect(),
-                    method_name: "tensorflow/serving/predict".into(),
+                    method_name: PREDICT_METHOD.into(),
                 };
                 (signature.name().to_owned(), described)
             })
@@ -342,7 +348,7 @@ fn metadata(
     };
     let answer = GetModelMetadataResponse {
         model_spec: Some(answered_spec(&spec.name, &found, "")),
-        metadata: [(FIELD.to_owned(), any)].into(),
+        metadata: [(SIGNATURES_FIELD.to_owned(), any)].into(),
     };
     Ok(with_facts(answer, &found.served))
 }

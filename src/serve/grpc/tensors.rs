@@ -3,12 +3,13 @@
 use bytes::{Buf as _, Bytes};
 
 use crate::{
-    serve::{
-        batcher::Answer,
-        signatures::{ATTRIBUTION, Element, INPUT, TensorFacts},
-    },
-    wire::tensorflow::{
-        DataType, TensorInfo, TensorProto, TensorShapeProto, tensor_info, tensor_shape_proto::Dim,
+    serve::{batcher::Answer, signatures::TensorFacts},
+    wire::{
+        names::{ATTRIBUTION, ENCODED_IMAGES},
+        tensorflow::{
+            DataType, TensorInfo, TensorProto, TensorShapeProto, tensor_info,
+            tensor_shape_proto::Dim,
+        },
     },
 };
 
@@ -82,7 +83,7 @@ pub(super) fn output(facts: &TensorFacts, answers: &[Answer]) -> TensorProto {
     let mut sizes = facts.sizes.clone();
     sizes[0] = answers.len() as i64;
     TensorProto {
-        dtype: dtype(facts.element).into(),
+        dtype: facts.element.in_tensorflow().into(),
         tensor_shape: Some(shape(&sizes)),
         float_val: numbers.copied().collect(),
         ..TensorProto::default()
@@ -93,18 +94,10 @@ pub(super) fn output(facts: &TensorFacts, answers: &[Answer]) -> TensorProto {
 pub(super) fn info(facts: &TensorFacts) -> (String, TensorInfo) {
     let info = TensorInfo {
         encoding: Some(tensor_info::Encoding::Name(format!("{}:0", facts.name))),
-        dtype: dtype(facts.element).into(),
+        dtype: facts.element.in_tensorflow().into(),
         tensor_shape: Some(shape(&facts.sizes)),
     };
     (facts.name.to_owned(), info)
-}
-
-fn dtype(element: Element) -> DataType {
-    match element {
-        Element::Bytes => DataType::DtString,
-        Element::Uint8 => DataType::DtUint8,
-        Element::Float => DataType::DtFloat,
-    }
 }
 
 fn shape(sizes: &[i64]) -> TensorShapeProto {
@@ -125,24 +118,28 @@ pub(super) fn check_inputs<'a>(
     given: impl Iterator<Item = &'a String> + Clone,
 ) -> Result<(), String> {
     let names: Vec<&str> = given.map(String::as_str).collect();
-    if names == [INPUT] {
+    if names == [ENCODED_IMAGES] {
         return Ok(());
     }
     let extra: Vec<&str> = names
         .iter()
         .copied()
-        .filter(|name| *name != INPUT)
+        .filter(|name| *name != ENCODED_IMAGES)
         .collect();
     if names.len() == 1 {
         return Err(format!(
             "input tensor alias not found in signature: {}. Inputs expected to be in the set \
-             {{{INPUT}}}.",
+             {{{ENCODED_IMAGES}}}.",
             names[0]
         ));
     }
-    let missing = if names.contains(&INPUT) { "" } else { INPUT };
+    let missing = if names.contains(&ENCODED_IMAGES) {
+        ""
+    } else {
+        ENCODED_IMAGES
+    };
     Err(format!(
-        "input size does not match signature: {}!=1 len({{{}}}) != len({{{INPUT}}}). Sent extra: \
+        "input size does not match signature: {}!=1 len({{{}}}) != len({{{ENCODED_IMAGES}}}). Sent extra: \
          {{{}}}. Missing but required: {{{missing}}}.",
         names.len(),
         names.join(","),

@@ -13,7 +13,7 @@ use imports::Source;
 /// The heading above the table.
 const HEADING: &str = "## Module dependencies";
 /// Files that still import each other. One that no longer does is taken out here.
-const MUTUAL: [&str; 17] = [
+const MUTUAL: [&str; 11] = [
     "area/country/index.rs and area/country/names.rs",
     "area/file.rs and area/geojson_file.rs",
     "area/file.rs and area/ogr_file.rs",
@@ -22,12 +22,6 @@ const MUTUAL: [&str; 17] = [
     "image/decode.rs and image/other_formats.rs",
     "imagery/folder/flat.rs and imagery/folder/layout.rs",
     "imagery/options.rs and imagery/raster/mod.rs",
-    "predict/remote/endpoint.rs and predict/remote/grpc.rs",
-    "predict/remote/endpoint.rs and predict/remote/http.rs",
-    "predict/remote/endpoint.rs and predict/remote/rest.rs",
-    "predict/remote/endpoint.rs and predict/remote/rpc.rs",
-    "predict/remote/endpoint.rs and predict/remote/v2.rs",
-    "predict/remote/endpoint.rs and predict/remote/v2_grpc.rs",
     "tiles/coord.rs and tiles/error.rs",
     "tiles/coord.rs and tiles/mercator.rs",
     "tiles/cover/mod.rs and tiles/cover/blocks.rs",

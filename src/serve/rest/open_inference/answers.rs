@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::serve::{
-    batcher::Answer,
-    facts::{KEY, facts},
-    open_inference::{self as protocol, EXTENSIONS, PLATFORM},
-    repository::Served,
-    rest::numbers::write_row,
-    signatures::TensorFacts,
+use crate::{
+    serve::{
+        batcher::Answer,
+        open_inference::{self as protocol, EXTENSIONS, PLATFORM},
+        repository::Served,
+        rest::numbers::write_row,
+        signatures::TensorFacts,
+    },
+    wire::facts::KEY,
 };
 
 /// An answer: JSON, and after it the raw tensors, if there are any.
@@ -44,7 +46,7 @@ pub(super) fn write(
         }
         let mut described = json!({
             "name": facts.name,
-            "datatype": protocol::datatype(facts.element),
+            "datatype": facts.element.in_open_inference(),
             "shape": protocol::shape(facts, answers.len()),
         });
         if *is_raw {
@@ -85,7 +87,7 @@ pub(super) fn metadata(model: &str, served: &Served, versions: &[u64]) -> Value 
             .map(|facts| {
                 json!({
                     "name": facts.name,
-                    "datatype": protocol::datatype(facts.element),
+                    "datatype": facts.element.in_open_inference(),
                     "shape": facts.sizes,
                 })
             })
@@ -97,6 +99,6 @@ pub(super) fn metadata(model: &str, served: &Served, versions: &[u64]) -> Value 
         "platform": PLATFORM,
         "inputs": tensors(&protocol::inputs()),
         "outputs": tensors(&protocol::outputs(&served.info)),
-        KEY: facts(served),
+        KEY: served.facts().to_json(),
     })
 }

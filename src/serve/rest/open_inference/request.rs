@@ -11,6 +11,7 @@ use crate::{
         rest::json::base64,
         signatures::TensorFacts,
     },
+    wire::names::JSON_LENGTH_HEADER,
 };
 use axum::http::{HeaderMap, HeaderName};
 use bytes::Bytes;
@@ -20,8 +21,7 @@ use serde::{
 };
 
 /// Tells how much of a body is JSON.
-pub(super) const JSON_LENGTH: HeaderName =
-    HeaderName::from_static("inference-header-content-length");
+pub(super) const JSON_LENGTH: HeaderName = HeaderName::from_static(JSON_LENGTH_HEADER);
 
 /// A request for scores.
 #[derive(Debug, PartialEq)]

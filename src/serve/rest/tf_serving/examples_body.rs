@@ -6,9 +6,9 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use crate::serve::{
-    rest::json::{self, image, kind, list},
-    signatures::INPUT,
+use crate::{
+    serve::rest::json::{self, image, kind, list},
+    wire::names::ENCODED_IMAGES,
 };
 
 /// A request for classes or a number.
@@ -52,19 +52,19 @@ pub(super) fn read(body: &[u8]) -> Result<ExamplesBody, String> {
                     kind(example)
                 ));
             };
-            let value = features.get(INPUT).or_else(|| context.get(INPUT));
+            let value = features.get(ENCODED_IMAGES).or_else(|| context.get(ENCODED_IMAGES));
             let value = match value {
                 Some(Value::Array(values)) if values.len() == 1 => values.first(),
                 other => other,
             };
             let value = value.ok_or_else(|| {
                 format!(
-                    "example {position}: Feature: {INPUT} (data type: string) is required but \
+                    "example {position}: Feature: {ENCODED_IMAGES} (data type: string) is required but \
                      could not be found, got {}",
                     list(features)
                 )
             })?;
-            image(value).map_err(|error| format!("example {position}: Feature: {INPUT}: {error}"))
+            image(value).map_err(|error| format!("example {position}: Feature: {ENCODED_IMAGES}: {error}"))
         })
         .collect::<Result<_, _>>()?;
     Ok(ExamplesBody { signature, images })

@@ -4,10 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::serve::{
-    facts::{KEY, facts},
-    repository::{Served, State, VersionStatus},
-    signatures::{Element, Signature, TensorFacts, encoded_input},
+use crate::{
+    serve::{
+        repository::{Served, State, VersionStatus},
+        signatures::{Signature, TensorFacts, encoded_input},
+    },
+    wire::{
+        facts::KEY,
+        names::{PREDICT_METHOD, SIGNATURES_FIELD},
+    },
 };
 
 /// TF Serving's status, newest version first, with KServe v1's `name` and `ready` beside it.
@@ -47,7 +52,7 @@ pub(super) fn metadata(model: &str, served: &Served) -> String {
             let described = json!({
                 "inputs": tensors(&[encoded_input()]),
                 "outputs": tensors(&outputs),
-                "method_name": "tensorflow/serving/predict",
+                "method_name": PREDICT_METHOD,
                 "defaults": {},
             });
             (signature.name().to_owned(), described)
@@ -60,8 +65,8 @@ pub(super) fn metadata(model: &str, served: &Served) -> String {
             "version": served.version.to_string(),
         },
         "metadata": {
-            "signature_def": {"signature_def": signatures},
-            KEY: facts(served),
+            SIGNATURES_FIELD: {SIGNATURES_FIELD: signatures},
+            KEY: served.facts().to_json(),
         },
     })
     .to_string()
@@ -69,18 +74,13 @@ pub(super) fn metadata(model: &str, served: &Served) -> String {
 
 fn tensors(facts: &[TensorFacts]) -> Value {
     let described = facts.iter().map(|tensor| {
-        let dtype = match tensor.element {
-            Element::Bytes => "DT_STRING",
-            Element::Uint8 => "DT_UINT8",
-            Element::Float => "DT_FLOAT",
-        };
         let dims: Vec<Value> = tensor
             .sizes
             .iter()
             .map(|size| json!({"size": size.to_string(), "name": ""}))
             .collect();
         let described = json!({
-            "dtype": dtype,
+            "dtype": tensor.element.in_tensorflow().as_str_name(),
             "tensor_shape": {"dim": dims, "unknown_rank": false},
             "name": format!("{}:0", tensor.name),
         });

@@ -6,9 +6,9 @@
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::serve::{
-    rest::json::{self, image, kind, list},
-    signatures::INPUT,
+use crate::{
+    serve::rest::json::{self, image, kind, list},
+    wire::names::ENCODED_IMAGES,
 };
 
 /// In which form the images came, and so in which the answer goes.
@@ -68,12 +68,12 @@ fn rows(instances: &Value) -> Result<Vec<Bytes>, String> {
         .enumerate()
         .map(|(position, instance)| {
             let value = match instance {
-                Value::Object(keys) if named && is_named(instance) => match keys.get(INPUT) {
+                Value::Object(keys) if named && is_named(instance) => match keys.get(ENCODED_IMAGES) {
                     Some(value) if keys.len() == 1 => value,
                     _ => {
                         return Err(format!(
                             "Failed to process element: {position} of 'instances' list. JSON \
-                             object: keys must be equal to: {INPUT}, got {}",
+                             object: keys must be equal to: {ENCODED_IMAGES}, got {}",
                             list(keys)
                         ));
                     }
@@ -92,7 +92,7 @@ fn rows(instances: &Value) -> Result<Vec<Bytes>, String> {
             };
             image(value).map_err(|error| {
                 format!(
-                    "Failed to process element: {position} key: {INPUT} of 'instances' list. \
+                    "Failed to process element: {position} key: {ENCODED_IMAGES} of 'instances' list. \
                      Error: {error}"
                 )
             })
@@ -103,8 +103,8 @@ fn rows(instances: &Value) -> Result<Vec<Bytes>, String> {
 fn columns(inputs: &Value) -> Result<Vec<Bytes>, String> {
     let value = match inputs {
         Value::Object(keys) if is_named(inputs) => keys
-            .get(INPUT)
-            .ok_or_else(|| format!("Missing named input: {INPUT} in 'inputs' object."))?,
+            .get(ENCODED_IMAGES)
+            .ok_or_else(|| format!("Missing named input: {ENCODED_IMAGES} in 'inputs' object."))?,
         bare => bare,
     };
     let images = match value {
@@ -113,10 +113,12 @@ fn columns(inputs: &Value) -> Result<Vec<Bytes>, String> {
     };
     match images {
         Ok(images) if images.is_empty() => Err(format!(
-            "the input {INPUT} holds no element, expected one or more"
+            "the input {ENCODED_IMAGES} holds no element, expected one or more"
         )),
         Ok(images) => Ok(images),
-        Err(error) => Err(format!("Failed to process input {INPUT}. Error: {error}")),
+        Err(error) => Err(format!(
+            "Failed to process input {ENCODED_IMAGES}. Error: {error}"
+        )),
     }
 }
 

@@ -1,38 +1,43 @@
-//! KServe v2, the open inference protocol, over HTTP: images as binary tensors behind the JSON.
+//! The Open Inference Protocol over HTTP: images as binary tensors behind the JSON.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use reqwest::{Client, StatusCode, header};
 use serde_json::{Value, json};
 
 use super::{
-    RemoteSettings,
     answer::{self, Expected, Tensor},
-    described::{Described, Facts, InputForm, element_named},
-    endpoint::{Images, Reply},
-    http::{Answer, JSON_LENGTH_HEADER, ask, get, refusal, verdict},
-    place::Place,
+    described::{Described, element_named},
+    exchange::{Images, Reply},
+    facts::Facts,
+    http::{Answer, ask, get, refusal, verdict},
+    model_url::ModelUrl,
+    open_inference::{Metadata, gone, numbers, tensor},
+    settings::RemoteSettings,
 };
-use crate::predict::{Port, PredictError, Signature, Unusable};
+use crate::{
+    predict::{Port, PredictError, Signature},
+    wire::{facts::KEY, names::JSON_LENGTH_HEADER},
+};
 
 pub(super) async fn describe(
     client: &Client,
-    place: &Place,
+    at: &ModelUrl,
     settings: &RemoteSettings,
 ) -> Result<Described, PredictError> {
-    let (status, body) = get(client, &model_url(place))
+    let (status, body) = get(client, &model_url(at))
         .await
-        .map_err(|reason| place.server(reason))?;
+        .map_err(|reason| at.server(reason))?;
     if status != StatusCode::OK {
-        return Err(place.server(refusal(status, &body)));
+        return Err(at.server(refusal(status, &body)));
     }
     let json: Value = serde_json::from_slice(&body)
-        .map_err(|error| place.server(format!("its metadata is no JSON: {error}")))?;
+        .map_err(|error| at.server(format!("its metadata is no JSON: {error}")))?;
     if !json["inputs"].is_array() || !json["outputs"].is_array() {
-        return Err(place.server("its metadata is not that of KServe v2"));
+        return Err(at.server("its metadata is not that of KServe v2"));
     }
-    let facts = match &json["hvmap"] {
+    let facts = match &json[KEY] {
         Value::Null => None,
-        facts => Some(Facts::read(facts).map_err(|reason| place.server(reason))?),
+        facts => Some(Facts::read(facts).map_err(|reason| at.server(reason))?),
     };
     let texts = |value: &Value| -> Vec<String> {
         let list = value.as_array().map_or(&[][..], Vec::as_slice);
@@ -50,47 +55,8 @@ pub(super) async fn describe(
         facts,
     };
     model
-        .described(place, settings)
-        .map_err(|refusal| place.unusable(refusal))
-}
-
-/// A model's metadata, over HTTP or gRPC.
-pub(super) struct Metadata {
-    pub signature: Signature,
-    pub versions: Vec<String>,
-    pub platform: String,
-    pub facts: Option<Facts>,
-}
-
-impl Metadata {
-    pub(super) fn described(
-        self,
-        place: &Place,
-        settings: &RemoteSettings,
-    ) -> Result<Described, Unusable> {
-        // Which of several versions answers is known from the answers alone.
-        let version = match (&place.version, self.versions.as_slice()) {
-            (Some(version), _) => Some(version.clone()),
-            (None, [version]) => Some(version.clone()),
-            (None, _) => None,
-        };
-        let engine = match (&self.facts, self.platform.as_str()) {
-            (Some(facts), _) => format!("served by {}", facts.engine),
-            (None, "") => "served over KServe v2".into(),
-            (None, platform) => format!("served over KServe v2 by {platform}"),
-        };
-        Ok(Described {
-            version,
-            input: self
-                .signature
-                .input(settings.input_key.as_deref(), self.facts.as_ref())?,
-            outputs: self
-                .signature
-                .outputs(settings.adaptation.output.as_deref(), self.facts.as_ref())?,
-            facts: self.facts,
-            engine,
-        })
-    }
+        .described(at, settings)
+        .map_err(|refusal| at.unusable(refusal))
 }
 
 fn ports(value: &Value) -> Vec<Port> {
@@ -108,11 +74,11 @@ fn sizes(value: &Value) -> Option<Vec<i64>> {
     value.as_array()?.iter().map(Value::as_i64).collect()
 }
 
-fn model_url(place: &Place) -> String {
-    let Place {
+fn model_url(at: &ModelUrl) -> String {
+    let ModelUrl {
         base, model_path, ..
-    } = place;
-    match &place.version {
+    } = at;
+    match &at.version {
         Some(version) => format!("{base}/v2/models/{model_path}/versions/{version}"),
         None => format!("{base}/v2/models/{model_path}"),
     }
@@ -120,7 +86,7 @@ fn model_url(place: &Place) -> String {
 
 pub(super) async fn predict(
     client: &Client,
-    place: &Place,
+    at: &ModelUrl,
     described: &Described,
     images: Images<'_>,
     expected: Expected<'_>,
@@ -134,7 +100,7 @@ pub(super) async fn predict(
     body.put_slice(&head);
     body.put_slice(&tensor);
     let request = client
-        .post(format!("{}/infer", model_url(place)))
+        .post(format!("{}/infer", model_url(at)))
         .header(header::CONTENT_TYPE, "application/octet-stream")
         .header(JSON_LENGTH_HEADER, length)
         .body(body.freeze());
@@ -166,15 +132,6 @@ pub(super) async fn predict(
         .unwrap_or_else(|| answer::rows_of(&tensors, expected).into())
 }
 
-/// Whether another version answered than the one that was found.
-pub(super) fn gone(described: &Described, answered: Option<&str>) -> Option<Reply> {
-    let known = described.version.as_deref()?;
-    let answered = answered.filter(|version| !version.is_empty())?;
-    (known != answered).then(|| Reply::Gone {
-        reason: format!("version {answered} answered instead of {known}"),
-    })
-}
-
 /// The JSON and the images' tensor behind it.
 fn request(described: &Described, images: Images<'_>) -> Result<(Vec<u8>, Bytes), String> {
     let (datatype, tensor) = tensor(described.input.form, images)?;
@@ -198,24 +155,6 @@ fn request(described: &Described, images: Images<'_>) -> Result<(Vec<u8>, Bytes)
         json["outputs"] = wanted.into();
     }
     Ok((json.to_string().into_bytes(), tensor))
-}
-
-/// Data type and bytes of the images' tensor. Encoded images have their lengths before them, as
-/// four little-endian bytes.
-pub(super) fn tensor(form: InputForm, images: Images<'_>) -> Result<(&'static str, Bytes), String> {
-    match form {
-        InputForm::Pixels => Ok(("UINT8", images.pixels()?)),
-        InputForm::Encoded { .. } => {
-            let images = images.encoded();
-            let size = images.iter().map(|image| image.len() + 4).sum();
-            let mut tensor = BytesMut::with_capacity(size);
-            for image in images.iter() {
-                tensor.put_u32_le(image.len() as u32);
-                tensor.put_slice(image);
-            }
-            Ok(("BYTES", tensor.freeze()))
-        }
-    }
 }
 
 /// The version that answered and its outputs, in JSON or behind it.
@@ -256,20 +195,6 @@ fn read(body: &Bytes, json_length: Option<usize>) -> Result<(Option<String>, Vec
     Ok((version, tensors))
 }
 
-/// Numbers out of a raw tensor.
-pub(super) fn numbers(name: &str, datatype: &str, bytes: &[u8]) -> Result<Vec<f32>, String> {
-    let numbers = match datatype {
-        "FP32" => answer::floats(bytes),
-        "FP64" => answer::doubles(bytes),
-        other => {
-            return Err(format!(
-                "its output {name} is of {other}, expected FP32 or FP64"
-            ));
-        }
-    };
-    numbers.ok_or_else(|| format!("its output {name} ends inside a number"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,15 +205,6 @@ mod tests {
         let mut body = head.into_bytes();
         body.extend_from_slice(tail);
         (body.into(), Some(length))
-    }
-
-    #[test]
-    fn images_have_their_lengths_before_them() {
-        let images = [Bytes::from_static(b"ab"), Bytes::from_static(b"c")];
-        let form = InputForm::Encoded { column: false };
-        let (datatype, tensor) = tensor(form, Images::Encoded(&images)).unwrap();
-        assert_eq!(datatype, "BYTES");
-        assert_eq!(&*tensor, b"\x02\0\0\0ab\x01\0\0\0c");
     }
 
     #[test]

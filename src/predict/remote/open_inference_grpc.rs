@@ -1,20 +1,20 @@
-//! KServe v2 over gRPC.
+//! The Open Inference Protocol over gRPC.
 
 use bytes::Bytes;
 use tonic::transport::Channel;
 
 use super::{
-    RemoteSettings,
     answer::{self, Expected, Tensor},
     described::{Described, element_named},
-    endpoint::{Images, Reply},
-    place::Place,
-    rpc::{facts, verdict, words},
-    v2::{Metadata, gone, numbers, tensor},
+    exchange::{Images, Reply},
+    grpc::{facts, verdict, words},
+    model_url::ModelUrl,
+    open_inference::{Metadata, gone, numbers, tensor},
+    settings::RemoteSettings,
 };
 use crate::{
     predict::{Port, PredictError, Signature},
-    wire::inference::{
+    wire::open_inference::{
         InferTensorContents, ModelInferRequest, ModelInferResponse, ModelMetadataRequest,
         grpc_inference_service_client::GrpcInferenceServiceClient,
         model_infer_request::{InferInputTensor, InferRequestedOutputTensor},
@@ -24,18 +24,18 @@ use crate::{
 
 pub(super) async fn describe(
     mut client: GrpcInferenceServiceClient<Channel>,
-    place: &Place,
+    at: &ModelUrl,
     settings: &RemoteSettings,
 ) -> Result<Described, PredictError> {
     let request = ModelMetadataRequest {
-        name: place.model.clone(),
-        version: place.version.clone().unwrap_or_default(),
+        name: at.model.clone(),
+        version: at.version.clone().unwrap_or_default(),
     };
     let response = client
         .model_metadata(request)
         .await
-        .map_err(|status| place.server(words(&status)))?;
-    let facts = facts(response.metadata()).map_err(|reason| place.server(reason))?;
+        .map_err(|status| at.server(words(&status)))?;
+    let facts = facts(response.metadata()).map_err(|reason| at.server(reason))?;
     let answer = response.into_inner();
     let ports = |ports: Vec<TensorMetadata>| {
         ports
@@ -57,13 +57,13 @@ pub(super) async fn describe(
         facts,
     };
     model
-        .described(place, settings)
-        .map_err(|refusal| place.unusable(refusal))
+        .described(at, settings)
+        .map_err(|refusal| at.unusable(refusal))
 }
 
 pub(super) async fn predict(
     mut client: GrpcInferenceServiceClient<Channel>,
-    place: &Place,
+    at: &ModelUrl,
     described: &Described,
     images: Images<'_>,
     expected: Expected<'_>,
@@ -75,8 +75,8 @@ pub(super) async fn predict(
     let outputs = &described.outputs;
     let wanted = [&outputs.scores, &outputs.attribution];
     let request = ModelInferRequest {
-        model_name: place.model.clone(),
-        model_version: place.version.clone().unwrap_or_default(),
+        model_name: at.model.clone(),
+        model_version: at.version.clone().unwrap_or_default(),
         inputs: vec![InferInputTensor {
             name: described.input.key.clone(),
             datatype: datatype.into(),

@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::{
-    predict::{PredictError, Unusable},
+    predict::{PredictError, ServerFault, Unusable},
     wire::path::{Chosen, ModelPath, percent_decoded},
 };
 
@@ -11,18 +11,18 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
     /// TF Serving's REST interface, which KServe v1 shares.
-    Rest,
+    TfServingRest,
     /// TF Serving's `PredictionService`.
-    Grpc,
-    /// KServe v2 over HTTP, with binary tensors.
-    V2,
-    /// KServe v2's `GRPCInferenceService`.
-    V2Grpc,
+    TfServingGrpc,
+    /// The Open Inference Protocol over HTTP, with binary tensors.
+    OpenInferenceRest,
+    /// The Open Inference Protocol's `GRPCInferenceService`.
+    OpenInferenceGrpc,
 }
 
 /// One model at one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct ModelUrl {
     /// For people: as given, without a password.
     pub shown: String,
     pub protocol: Protocol,
@@ -45,7 +45,7 @@ pub fn is_server(name: &str) -> bool {
         .is_some_and(|(scheme, _)| !scheme.is_empty() && !scheme.contains('/'))
 }
 
-impl Place {
+impl ModelUrl {
     /// # Errors
     /// When the URL names no model by any [`Protocol`].
     pub(super) fn parse(given: &str) -> Result<Self, PredictError> {
@@ -64,10 +64,10 @@ impl Place {
         // Those of gRPC: the protocol, whether it goes by TLS, and the port unless one is named.
         let grpc = match url.scheme() {
             "http" | "https" => None,
-            "grpc" => Some((Protocol::Grpc, "http", 8500)),
-            "grpcs" => Some((Protocol::Grpc, "https", 443)),
-            "grpc+v2" => Some((Protocol::V2Grpc, "http", 8001)),
-            "grpcs+v2" => Some((Protocol::V2Grpc, "https", 443)),
+            "grpc" => Some((Protocol::TfServingGrpc, "http", 8500)),
+            "grpcs" => Some((Protocol::TfServingGrpc, "https", 443)),
+            "grpc+v2" => Some((Protocol::OpenInferenceGrpc, "http", 8001)),
+            "grpcs+v2" => Some((Protocol::OpenInferenceGrpc, "https", 443)),
             other => return Err(unusable(format!("its scheme is {other}"))),
         };
         if url.host_str().is_none_or(str::is_empty) {
@@ -94,8 +94,8 @@ impl Place {
                 .map_err(unusable);
         }
         let forms = [
-            (Protocol::Rest, "/v1/models/", ":predict"),
-            (Protocol::V2, "/v2/models/", "/infer"),
+            (Protocol::TfServingRest, "/v1/models/", ":predict"),
+            (Protocol::OpenInferenceRest, "/v2/models/", "/infer"),
         ];
         for (protocol, mark, verb) in forms {
             if let Some((prefix, rest)) = path.split_once(mark) {
@@ -107,12 +107,25 @@ impl Place {
         Err(unusable("its URL names no model".into()))
     }
 
+    /// An error of the server's.
+    pub(super) fn server(&self, reason: impl Into<ServerFault>) -> PredictError {
+        PredictError::Server {
+            url: self.shown.clone(),
+            reason: reason.into(),
+        }
+    }
+
+    /// An error of the model's.
+    pub(super) fn unusable(&self, reason: Unusable) -> PredictError {
+        PredictError::unusable(&*self.shown, reason)
+    }
+
     /// From the part of a path that names the model.
     fn of(shown: &str, protocol: Protocol, base: String, path: &str) -> Result<Self, String> {
         let path = ModelPath::read(path)
             .filter(|path| path.rest.is_empty())
             .ok_or("its URL names no model")?;
-        let is_tf_serving = matches!(protocol, Protocol::Rest | Protocol::Grpc);
+        let is_tf_serving = matches!(protocol, Protocol::TfServingRest | Protocol::TfServingGrpc);
         let (version, label) = match path.chosen {
             None => (None, None),
             Some(Chosen::Version(version)) => {
@@ -121,10 +134,10 @@ impl Place {
                 }
                 (Some(version.to_owned()), None)
             }
-            Some(Chosen::Label(label)) if protocol == Protocol::Rest => {
+            Some(Chosen::Label(label)) if protocol == Protocol::TfServingRest => {
                 (None, Some(label.to_owned()))
             }
-            Some(Chosen::Label(label)) if protocol == Protocol::Grpc => {
+            Some(Chosen::Label(label)) if protocol == Protocol::TfServingGrpc => {
                 let label =
                     percent_decoded(label).ok_or("its label is not percent-encoded UTF-8")?;
                 (None, Some(label))
@@ -150,43 +163,79 @@ mod tests {
 
     #[track_caller]
     fn check(url: &str, protocol: Protocol, base: &str, model: &str, version: Option<&str>) {
-        let place = Place::parse(url).unwrap();
-        assert_eq!(place.protocol, protocol);
-        assert_eq!(place.base, base);
-        assert_eq!(place.model, model);
-        assert_eq!(place.version.as_deref(), version);
+        let at = ModelUrl::parse(url).unwrap();
+        assert_eq!(at.protocol, protocol);
+        assert_eq!(at.base, base);
+        assert_eq!(at.model, model);
+        assert_eq!(at.version.as_deref(), version);
     }
 
     #[test]
     fn urls_say_protocol_host_model_and_version() {
-        use Protocol::{Grpc, Rest, V2, V2Grpc};
+        use Protocol::{OpenInferenceGrpc, OpenInferenceRest, TfServingGrpc, TfServingRest};
         let base = "http://h:8501";
-        check("http://h:8501/v1/models/a:predict", Rest, base, "a", None);
-        check("http://h:8501/v1/models/a%20b/", Rest, base, "a b", None);
+        check(
+            "http://h:8501/v1/models/a:predict",
+            TfServingRest,
+            base,
+            "a",
+            None,
+        );
+        check(
+            "http://h:8501/v1/models/a%20b/",
+            TfServingRest,
+            base,
+            "a b",
+            None,
+        );
         let versioned = "http://h:8501/v1/models/a/versions/3:predict";
-        check(versioned, Rest, base, "a", Some("3"));
+        check(versioned, TfServingRest, base, "a", Some("3"));
         check(
             "https://h/x/v1/models/a+b",
-            Rest,
+            TfServingRest,
             "https://h/x",
             "a+b",
             None,
         );
-        check("grpc://h/a", Grpc, "http://h:8500", "a", None);
-        check("grpc://[::1]:9/a", Grpc, "http://[::1]:9", "a", None);
+        check("grpc://h/a", TfServingGrpc, "http://h:8500", "a", None);
+        check(
+            "grpc://[::1]:9/a",
+            TfServingGrpc,
+            "http://[::1]:9",
+            "a",
+            None,
+        );
         check(
             "grpc://h:1/a/versions/2",
-            Grpc,
+            TfServingGrpc,
             "http://h:1",
             "a",
             Some("2"),
         );
-        check("http://h:8000/v2/models/a", V2, "http://h:8000", "a", None);
+        check(
+            "http://h:8000/v2/models/a",
+            OpenInferenceRest,
+            "http://h:8000",
+            "a",
+            None,
+        );
         let infer = "http://h:8000/v2/models/a/versions/x/infer";
-        check(infer, V2, "http://h:8000", "a", Some("x"));
-        check("grpc+v2://h/a", V2Grpc, "http://h:8001", "a", None);
-        check("grpcs://h/a", Grpc, "https://h:443", "a", None);
-        check("grpcs+v2://h:8001/a", V2Grpc, "https://h:8001", "a", None);
+        check(infer, OpenInferenceRest, "http://h:8000", "a", Some("x"));
+        check(
+            "grpc+v2://h/a",
+            OpenInferenceGrpc,
+            "http://h:8001",
+            "a",
+            None,
+        );
+        check("grpcs://h/a", TfServingGrpc, "https://h:443", "a", None);
+        check(
+            "grpcs+v2://h:8001/a",
+            OpenInferenceGrpc,
+            "https://h:8001",
+            "a",
+            None,
+        );
     }
 
     #[test]
@@ -203,7 +252,7 @@ mod tests {
             "grpc+v3://h/a",
             "http://",
         ] {
-            let error = Place::parse(url).unwrap_err();
+            let error = ModelUrl::parse(url).unwrap_err();
             let PredictError::Unusable { reason, .. } = error else {
                 panic!("{url}: {error}");
             };
@@ -213,10 +262,10 @@ mod tests {
 
     #[test]
     fn a_password_is_not_shown() {
-        let place = Place::parse("http://u:secret@h/v1/models/a").unwrap();
-        assert!(!place.shown.contains("secret"));
-        assert_eq!(place.base, "http://u:secret@h");
-        let error = Place::parse("grpc://u:secret@h/a").unwrap_err();
+        let at = ModelUrl::parse("http://u:secret@h/v1/models/a").unwrap();
+        assert!(!at.shown.contains("secret"));
+        assert_eq!(at.base, "http://u:secret@h");
+        let error = ModelUrl::parse("grpc://u:secret@h/a").unwrap_err();
         assert!(!error.to_string().contains("secret"), "{error}");
     }
 
@@ -226,8 +275,8 @@ mod tests {
             ("http://h/v1/models/a/labels/b%20c", "b%20c"),
             ("grpc://h/a/labels/b%20c", "b c"),
         ] {
-            let place = Place::parse(url).unwrap();
-            assert_eq!(place.label.as_deref(), Some(label));
+            let at = ModelUrl::parse(url).unwrap();
+            assert_eq!(at.label.as_deref(), Some(label));
         }
     }
 

@@ -6,48 +6,52 @@ use reqwest::{Client, StatusCode, header};
 use serde_json::Value;
 
 use super::{
-    RemoteSettings,
     answer::{self, Expected},
-    described::{Described, Facts, Input, InputForm, Outputs, element_named},
-    endpoint::{Images, Reply},
+    described::{Described, Input, InputForm, Outputs, element_named},
+    exchange::{Images, Reply},
+    facts::Facts,
     http::{Answer, ask, get, refusal, verdict},
-    place::Place,
+    model_url::ModelUrl,
+    settings::RemoteSettings,
     tf_serving::{Definition, Metadata, signature},
 };
-use crate::predict::{Port, PredictError, Signature, Unusable};
+use crate::{
+    predict::{Port, PredictError, Signature, Unusable},
+    wire::{facts::KEY, names::SIGNATURES_FIELD},
+};
 
 /// Asks for the metadata; where there is none, flags have to say what it would.
 pub(super) async fn describe(
     client: &Client,
-    place: &Place,
+    at: &ModelUrl,
     settings: &RemoteSettings,
 ) -> Result<Described, PredictError> {
-    let model = model_url(place, place.version.as_deref());
+    let model = model_url(at, at.version.as_deref());
     let (status, body) = get(client, &format!("{model}/metadata"))
         .await
-        .map_err(|reason| place.server(reason))?;
+        .map_err(|reason| at.server(reason))?;
     if status == StatusCode::OK {
         let json: Value = serde_json::from_slice(&body)
-            .map_err(|error| place.server(format!("its metadata is no JSON: {error}")))?;
-        let metadata = metadata(&json).map_err(|reason| place.server(reason))?;
-        return described(metadata, settings).map_err(|refusal| place.unusable(refusal));
+            .map_err(|error| at.server(format!("its metadata is no JSON: {error}")))?;
+        let metadata = metadata(&json).map_err(|reason| at.server(reason))?;
+        return described(metadata, settings).map_err(|refusal| at.unusable(refusal));
     }
     // KServe v1 has no metadata. Its model is looked for first, so that a wrong name is not
     // answered with a lack of flags.
     let refused = refusal(status, &body);
     let (status, body) = get(client, &model)
         .await
-        .map_err(|reason| place.server(reason))?;
+        .map_err(|reason| at.server(reason))?;
     let json: Value = serde_json::from_slice(&body).unwrap_or_default();
     if status != StatusCode::OK || !is_ready(&json) {
-        return Err(place.server(if status == StatusCode::OK {
+        return Err(at.server(if status == StatusCode::OK {
             "its model is not ready".to_owned()
         } else {
             refused
         }));
     }
     let Some(key) = &settings.input_key else {
-        return Err(place.unusable(Unusable::NoMetadata));
+        return Err(at.unusable(Unusable::NoMetadata));
     };
     Ok(Described {
         version: None,
@@ -77,11 +81,11 @@ fn is_ready(status: &Value) -> bool {
 
 /// The metadata as TF Serving writes it; the error says what is wrong with that of `hvmap serve`.
 fn metadata(json: &Value) -> Result<Metadata, String> {
-    let facts = match &json["metadata"]["hvmap"] {
+    let facts = match &json["metadata"][KEY] {
         Value::Null => None,
         facts => Some(Facts::read(facts)?),
     };
-    let signatures = json["metadata"]["signature_def"]["signature_def"].as_object();
+    let signatures = json["metadata"][SIGNATURES_FIELD][SIGNATURES_FIELD].as_object();
     let definition = |definition: &Value| Definition {
         method: definition["method_name"]
             .as_str()
@@ -140,11 +144,11 @@ fn shape(shape: &Value) -> Option<Vec<i64>> {
         .collect()
 }
 
-fn model_url(place: &Place, version: Option<&str>) -> String {
-    let Place {
+fn model_url(at: &ModelUrl, version: Option<&str>) -> String {
+    let ModelUrl {
         base, model_path, ..
-    } = place;
-    match (version, &place.label) {
+    } = at;
+    match (version, &at.label) {
         (Some(version), _) => format!("{base}/v1/models/{model_path}/versions/{version}"),
         (None, Some(label)) => format!("{base}/v1/models/{model_path}/labels/{label}"),
         (None, None) => format!("{base}/v1/models/{model_path}"),
@@ -153,14 +157,14 @@ fn model_url(place: &Place, version: Option<&str>) -> String {
 
 pub(super) async fn predict(
     client: &Client,
-    place: &Place,
+    at: &ModelUrl,
     described: &Described,
     images: Images<'_>,
     expected: Expected<'_>,
 ) -> Reply {
-    let version = described.version.as_deref().or(place.version.as_deref());
+    let version = described.version.as_deref().or(at.version.as_deref());
     let request = client
-        .post(format!("{}:predict", model_url(place, version)))
+        .post(format!("{}:predict", model_url(at, version)))
         .header(header::CONTENT_TYPE, "application/json")
         .body(request_body(described, images));
     let Answer {

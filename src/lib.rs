@@ -18,6 +18,7 @@ mod gdal_reports;
 pub mod http;
 pub mod image;
 pub mod imagery;
+pub mod labels;
 pub mod ledger;
 pub mod mbtiles;
 pub mod osm;

@@ -2,5 +2,6 @@
 
 pub mod area;
 pub mod imagery;
+pub mod labels;
 pub mod predict;
 pub mod run;

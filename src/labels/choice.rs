@@ -19,26 +19,36 @@ const NEAR_TILES: u64 = 4;
 /// Draws for each negative wanted, before a small area is said to have no more.
 const DRAWS_PER_TILE: usize = 50;
 
-/// What is wanted.
+/// How many tiles are wanted, and which.
 #[derive(Clone, Copy, Debug)]
 pub struct Choice {
+    /// Tiles with a tower, at the most.
     pub positives: usize,
+    /// Tiles without one, at the most: half of them near lines, half anywhere. Rejected places come
+    /// on top.
     pub negatives: usize,
-    pub edge_px: f64,
+    /// A tower nearer to its tile's edge than this many pixels makes no positive.
+    pub edge_px: u32,
+    /// Share of the blocks whose tiles are for validation, 0 to 1.
     pub validation: f64,
+    /// Another seed chooses other tiles.
     pub seed: u64,
 }
 
 /// Why a tile was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum LabelKind {
+    /// A mapped tower stands in it, away from its edges.
     Tower,
+    /// No support shows in it, and a line is near.
     NearLine,
+    /// No support shows in it, wherever it lies in the area.
     Anywhere,
+    /// People found that what looks like a tower in it is none.
     Rejected,
 }
 
-impl Kind {
+impl LabelKind {
     /// As `labels.csv` has it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -54,7 +64,8 @@ impl Kind {
 /// A tile's label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chosen {
-    pub kind: Kind,
+    /// Why it was chosen.
+    pub kind: LabelKind,
     /// Where in the tile each mapped tower stands.
     pub bases: Vec<PixelPosition>,
     /// On the validation's side of the split by blocks.
@@ -62,9 +73,10 @@ pub struct Chosen {
 }
 
 impl Chosen {
+    /// Whether it is a positive.
     #[must_use]
     pub fn is_tower(&self) -> bool {
-        self.kind == Kind::Tower
+        self.kind == LabelKind::Tower
     }
 
     /// The folder of its label.
@@ -81,18 +93,20 @@ pub struct Counts {
     pub near_line: usize,
     pub anywhere: usize,
     pub rejected: usize,
+    /// Those of all kinds that are for validation.
     pub validation: usize,
 }
 
 impl Counts {
+    /// Counts labels.
     pub fn of<'a>(labels: impl Iterator<Item = &'a Chosen>) -> Self {
         let mut counts = Self::default();
         for label in labels {
             *match label.kind {
-                Kind::Tower => &mut counts.tower,
-                Kind::NearLine => &mut counts.near_line,
-                Kind::Anywhere => &mut counts.anywhere,
-                Kind::Rejected => &mut counts.rejected,
+                LabelKind::Tower => &mut counts.tower,
+                LabelKind::NearLine => &mut counts.near_line,
+                LabelKind::Anywhere => &mut counts.anywhere,
+                LabelKind::Rejected => &mut counts.rejected,
             } += 1;
             counts.validation += usize::from(label.validation);
         }
@@ -120,7 +134,7 @@ pub fn choose(
     let taken = unclear(features, zoom);
 
     let mut chosen = BTreeMap::new();
-    let mut add = |tile: TileCoord, kind: Kind, bases: Vec<PixelPosition>| {
+    let mut add = |tile: TileCoord, kind: LabelKind, bases: Vec<PixelPosition>| {
         let validation = is_drawn(BlockCoord::of(tile), choice);
         chosen.entry(tile).or_insert(Chosen {
             kind,
@@ -130,8 +144,9 @@ pub fn choose(
         chosen.len()
     };
     let inside = |base: &PixelPosition| {
-        let far = f64::from(TILE_SIZE_PX) - choice.edge_px;
-        (choice.edge_px..=far).contains(&base.x_px) && (choice.edge_px..=far).contains(&base.y_px)
+        let near = f64::from(choice.edge_px);
+        let far = f64::from(TILE_SIZE_PX) - near;
+        (near..=far).contains(&base.x_px) && (near..=far).contains(&base.y_px)
     };
     let mut positives: Vec<_> = towers
         .into_iter()
@@ -141,13 +156,13 @@ pub fn choose(
     chance.shuffle(&mut positives);
     let mut count = 0;
     for (tile, bases) in positives.into_iter().take(choice.positives) {
-        count = add(tile, Kind::Tower, bases);
+        count = add(tile, LabelKind::Tower, bases);
     }
     let is_clear = |tile: TileCoord| cover.contains(tile) && !taken.contains(&tile);
     for &place in rejected {
         let tile = mercator::tile_at(place, zoom);
         if is_clear(tile) {
-            count = add(tile, Kind::Rejected, Vec::new());
+            count = add(tile, LabelKind::Rejected, Vec::new());
         }
     }
     let lines: Vec<_> = features.overhead_lines().collect();
@@ -181,7 +196,7 @@ pub fn choose(
         if let (Some(x), Some(y)) = (step(middle.x, across), step(middle.y, down)) {
             let tile = TileCoord { z: zoom, x, y };
             if is_clear(tile) {
-                count = add(tile, Kind::NearLine, Vec::new());
+                count = add(tile, LabelKind::NearLine, Vec::new());
             }
         }
     }
@@ -192,7 +207,7 @@ pub fn choose(
         if let Some(tile) = cover.nth(chance.below(cover.count()))
             && is_clear(tile)
         {
-            count = add(tile, Kind::Anywhere, Vec::new());
+            count = add(tile, LabelKind::Anywhere, Vec::new());
         }
     }
     chosen

@@ -3,10 +3,10 @@
 //! A click strikes a tile out; the page then gives `strike.txt`, which `hvmap-model` leaves out when it
 //! lies in the folder. One page a label, of plain HTML, so that any browser opens it from the disk.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{fmt::Write as _, fs, io, path::Path};
 
 use super::choice::Chosen;
-use crate::{cli::CliError, imagery::SourceDescription};
+use crate::imagery::SourceDescription;
 
 const PAGE: &str = include_str!("sheet.html");
 
@@ -15,7 +15,7 @@ pub fn write<'a>(
     folder: &Path,
     tiles: impl Iterator<Item = (&'a str, &'a Chosen)> + Clone,
     source: &SourceDescription,
-) -> Result<(), CliError> {
+) -> io::Result<()> {
     for label in ["tower", "negative"] {
         let mut cells = String::new();
         for (file, chosen) in tiles.clone().filter(|(_, chosen)| chosen.folder() == label) {

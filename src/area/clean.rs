@@ -9,7 +9,7 @@ use geo::{
 };
 
 use super::{
-    AreaError, AreaWarning, Place,
+    AreaError, AreaWarning, RingPosition,
     antimeridian::{self, Course},
     crossing::find_crossing,
 };
@@ -34,7 +34,7 @@ pub(super) struct Cleaner {
     polygons: Vec<Polygon<f64>>,
     warnings: Vec<AreaWarning>,
     /// The first ring that jumps across the antimeridian, and how many do.
-    jumping: Option<(Place, usize)>,
+    jumping: Option<(RingPosition, usize)>,
     /// The first place where a polygon crosses itself, and how many polygons do.
     crossing: Option<(usize, Coord<f64>, usize)>,
     rings_without_area: usize,
@@ -72,7 +72,7 @@ impl Cleaner {
         }
         let mut unrolled = Vec::new();
         for (index, ring) in rings.iter().enumerate() {
-            let place = Place {
+            let place = RingPosition {
                 feature,
                 ring: rings_before + index + 1,
             };
@@ -207,7 +207,10 @@ fn odd_place(rings: &[LineString<f64>]) -> Option<Coord<f64>> {
 ///
 /// # Errors
 /// When a coordinate is not finite or not in degrees.
-pub(super) fn check_coordinates(line: &LineString<f64>, place: &Place) -> Result<(), AreaError> {
+pub(super) fn check_coordinates(
+    line: &LineString<f64>,
+    place: &RingPosition,
+) -> Result<(), AreaError> {
     for at in line.coords() {
         let (lon, lat) = (at.x, at.y);
         if !(lon.is_finite() && lat.is_finite()) {
@@ -228,7 +231,7 @@ pub(super) fn check_coordinates(line: &LineString<f64>, place: &Place) -> Result
     Ok(())
 }
 
-fn check_ring(ring: &LineString<f64>, place: &Place) -> Result<(), AreaError> {
+fn check_ring(ring: &LineString<f64>, place: &RingPosition) -> Result<(), AreaError> {
     check_coordinates(ring, place)?;
     if ring.0.len() < 4 {
         return Err(AreaError::TooFewPoints {

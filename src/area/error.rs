@@ -51,17 +51,25 @@ pub enum AreaError {
     #[error("{} holds no polygon (found {found})", path.display())]
     NoPolygons { path: PathBuf, found: String },
     #[error("{place} has a coordinate that is not a number (got {lon}, {lat})")]
-    NotFinite { place: Place, lon: f64, lat: f64 },
+    NotFinite {
+        place: RingPosition,
+        lon: f64,
+        lat: f64,
+    },
     #[error("{place} is not in longitude and latitude (got {lon}, {lat}; expected ±180, ±90)")]
-    NotDegrees { place: Place, lon: f64, lat: f64 },
+    NotDegrees {
+        place: RingPosition,
+        lon: f64,
+        lat: f64,
+    },
     #[error("{place} is not closed (begins at {}, {} and ends at {}, {})", begin.0, begin.1, end.0, end.1)]
     NotClosed {
-        place: Place,
+        place: RingPosition,
         begin: (f64, f64),
         end: (f64, f64),
     },
     #[error("{place} has too few points (got {got}, expected at least 4)")]
-    TooFewPoints { place: Place, got: usize },
+    TooFewPoints { place: RingPosition, got: usize },
     #[error("{what} encloses nothing")]
     Empty { what: String },
     #[error("{what} lies wholly beyond Web Mercator's limit of 85.05° north and south")]
@@ -104,14 +112,14 @@ fn did_you_mean(nearest: &[String]) -> String {
 
 /// Where in the input something is: a ring of a feature.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct RingPosition {
     /// Number of the feature, counted from 1.
     pub feature: usize,
     /// Number of the ring or line in the feature, counted from 1.
     pub ring: usize,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for RingPosition {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "ring {} of feature {}", self.ring, self.feature)
     }

@@ -7,7 +7,7 @@ use geojson::{GeoJson, GeometryValue, Position};
 
 use super::{
     AreaError,
-    file::{Features, Piece},
+    features::{Features, Piece},
 };
 
 /// Names of the coordinate systems that GeoJSON of before 2016 could state and that are longitude

@@ -12,6 +12,7 @@ pub mod country;
 mod crossing;
 mod error;
 mod far_parts;
+mod features;
 mod file;
 mod geojson_file;
 #[cfg(feature = "gdal")]
@@ -26,7 +27,7 @@ use geo::MultiPolygon;
 pub use self::{
     bounds::of_bounds,
     buffer::Distance,
-    error::{AreaError, Place},
+    error::{AreaError, RingPosition},
     file::read_file,
     provenance::Provenance,
     tile_list::{RowOrder, read_tiles},

@@ -11,7 +11,7 @@ use geo::{Coord, LineString};
 
 use super::{
     AreaError, AreaWarning,
-    file::{Features, Piece},
+    features::{Features, Piece},
 };
 
 /// Longest edge in a projected source, in its own units: longer ones are divided before they are

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::error::Place;
+use super::error::RingPosition;
 
 /// Something that was mended, assumed, or that makes the plan larger than expected.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,9 +19,9 @@ pub enum AreaWarning {
     /// Parts beyond Web Mercator's limit were moved to it.
     Clamped { lat: f64 },
     /// Rings jump from one side of the map to the other; the place is the first one's.
-    AcrossAntimeridian { place: Place, rings: usize },
+    AcrossAntimeridian { place: RingPosition, rings: usize },
     /// A ring goes around a pole.
-    AroundPole { place: Place },
+    AroundPole { place: RingPosition },
     /// Rings without any area were left out.
     NoArea { rings: usize },
     /// Lines and points were left out, because they have no area.

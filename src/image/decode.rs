@@ -1,37 +1,7 @@
 //! From an encoded payload to pixels in the caller's memory.
 
-use super::{Format, ImageError, RGB_BYTES, RgbTile, jpeg, other_formats};
+use super::{Format, ImageError, RGB_BYTES, RgbTile, Size, jpeg, other_formats};
 use crate::tiles::TILE_SIZE_PX;
-
-/// Width and height of an image in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size {
-    pub width: u32,
-    pub height: u32,
-}
-
-impl Size {
-    /// A square of the given side.
-    #[must_use]
-    pub const fn square(side: u32) -> Self {
-        Self {
-            width: side,
-            height: side,
-        }
-    }
-
-    /// Refuses any other size than the expected square.
-    pub(super) fn expect(self, expected: Self) -> Result<(), ImageError> {
-        if self == expected {
-            return Ok(());
-        }
-        Err(ImageError::WrongSize {
-            width: self.width,
-            height: self.height,
-            expected: expected.width,
-        })
-    }
-}
 
 /// Size of a tile image.
 const TILE: Size = Size::square(TILE_SIZE_PX);

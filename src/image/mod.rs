@@ -11,15 +11,17 @@ mod error;
 mod format;
 mod jpeg;
 mod other_formats;
+mod size;
 #[cfg(test)]
 pub(crate) mod test_images;
 
 pub use blank::{BLANK_TOLERANCE, is_blank};
 pub use contrast::{LOW_CONTRAST_DEVIATION, is_low_contrast};
-pub use decode::{Size, decode, decode_double, looks_whole, size_of};
+pub use decode::{decode, decode_double, looks_whole, size_of};
 pub use encode::{encode_jpeg, encode_png};
 pub use error::ImageError;
 pub use format::Format;
+pub use size::Size;
 
 use crate::tiles::TILE_SIZE_PX;
 

@@ -9,13 +9,13 @@ use super::{
     land::{Land, Parish, ROAD_REACH_PX, Use, Water, wetness},
     lattice::Lattice,
     noise::{Noise, TEXTURES, Textures},
-    plane::Place,
+    plane::PlanePx,
     style::Palette,
     view::View,
 };
 
 /// A line's straight piece, to keep its corridor through woods clear.
-pub type Corridor = [Place; 2];
+pub type Corridor = [PlanePx; 2];
 
 /// How one field is painted.
 #[derive(Clone, Copy)]
@@ -107,7 +107,7 @@ pub fn paint(
     });
 
     let mut patches: Vec<Patch> = parishes.iter().map(|p| Patch::new(p, view)).collect();
-    let relative = |p: Place| {
+    let relative = |p: PlanePx| {
         [
             (p[0] - view.origin[0]) as f32,
             (p[1] - view.origin[1]) as f32,
@@ -178,7 +178,7 @@ pub fn paint(
 }
 
 /// How much the ground falls away from the sun, within ±0.4.
-fn slope([here, shadowward]: &mut [Height; 2], at: Place, light: [f32; 2]) -> f32 {
+fn slope([here, shadowward]: &mut [Height; 2], at: PlanePx, light: [f32; 2]) -> f32 {
     let reach = 24.0;
     let away = shadowward.at(
         at[0] + f64::from(light[0]) * reach,

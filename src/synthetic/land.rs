@@ -3,7 +3,7 @@
 use super::{
     hash::{direction, mix, mix2, unit, unit64},
     noise::{Noise, value_noise},
-    plane::{Place, PlaneBox, length, sub},
+    plane::{PlaneBox, PlanePx, length, sub},
     style::{Palette, Style},
 };
 
@@ -28,11 +28,11 @@ pub enum Use {
 /// A neighbourhood of one use.
 #[derive(Clone, Copy, Debug)]
 pub struct Parish {
-    pub centre: Place,
+    pub centre: PlanePx,
     pub hash: u64,
     pub used_for: Use,
     /// Unit vector along its rows.
-    pub rows: Place,
+    pub rows: PlanePx,
     /// Depth of a row of fields or plots, in pixels of zoom 18.
     pub depth: f64,
 }
@@ -41,7 +41,7 @@ impl Parish {
     /// The place of a row and column's north-western corner relative to the centre is found with
     /// [`Parish::column`]; this gives the coordinates along and across the rows.
     #[must_use]
-    pub fn own(&self, at: Place) -> Place {
+    pub fn own(&self, at: PlanePx) -> PlanePx {
         let (dx, dy) = (at[0] - self.centre[0], at[1] - self.centre[1]);
         [
             dx * self.rows[0] + dy * self.rows[1],
@@ -51,7 +51,7 @@ impl Parish {
 
     /// The place of coordinates along and across the rows.
     #[must_use]
-    pub fn place(&self, own: Place) -> Place {
+    pub fn place(&self, own: PlanePx) -> PlanePx {
         [
             self.centre[0] + own[0] * self.rows[0] - own[1] * self.rows[1],
             self.centre[1] + own[0] * self.rows[1] + own[1] * self.rows[0],
@@ -69,13 +69,13 @@ impl Parish {
 
 /// Whether a place is under water. The same for every style.
 #[must_use]
-pub fn is_water(seed: u64, at: Place) -> bool {
+pub fn is_water(seed: u64, at: PlanePx) -> bool {
     wetness(seed, at) > 0.0
 }
 
 /// Above 0 in water; about the distance to the bank in pixels of zoom 18, near it.
 #[must_use]
-pub fn wetness(seed: u64, at: Place) -> f32 {
+pub fn wetness(seed: u64, at: PlanePx) -> f32 {
     Water::new(seed).wetness(at)
 }
 
@@ -97,7 +97,7 @@ impl Water {
 
     /// As [`wetness`].
     #[must_use]
-    pub fn wetness(&mut self, at: Place) -> f32 {
+    pub fn wetness(&mut self, at: PlanePx) -> f32 {
         let [slow, bends, breadth, lakes, bays] =
             self.0.each_mut().map(|noise| noise.at(at[0], at[1]));
         // A river runs where a slow field crosses its middle.
@@ -114,7 +114,7 @@ pub struct Winding(Noise);
 
 impl Winding {
     #[must_use]
-    pub fn at(&mut self, at: Place) -> f64 {
+    pub fn at(&mut self, at: PlanePx) -> f64 {
         f64::from(self.0.at(at[0], at[1]) - 0.5) * 2.0 * WINDING_PX
     }
 }
@@ -179,7 +179,7 @@ impl Land<'_> {
 
     /// The parish that a place belongs to.
     #[must_use]
-    pub fn parish_at(&self, at: Place) -> Parish {
+    pub fn parish_at(&self, at: PlanePx) -> Parish {
         let [mut x, mut y] = self.windings();
         let at = [at[0] + x.at(at), at[1] + y.at(at)];
         let (i, j) = (
@@ -207,7 +207,7 @@ impl Land<'_> {
         let wound = area.grown(WINDING_PX);
         let cell = |v: f64| (v / PARISH_PX).floor() as i64;
         let centre = [0.5 * (area.x0 + area.x1), 0.5 * (area.y0 + area.y1)];
-        let square = |p: &Parish, at: Place| {
+        let square = |p: &Parish, at: PlanePx| {
             let (dx, dy) = (p.centre[0] - at[0], p.centre[1] - at[1]);
             dx * dx + dy * dy
         };

@@ -1,6 +1,6 @@
 //! Slow fields, evaluated on a coarse lattice over the canvas.
 
-use super::{canvas::SIDE, plane::Place, view::View};
+use super::{canvas::SIDE, plane::PlanePx, view::View};
 
 /// Spacing of the lattice, in canvas pixels.
 const LATTICE_PX: usize = 8;
@@ -13,7 +13,7 @@ pub struct Lattice {
 
 impl Lattice {
     /// Evaluates a field at the lattice's places.
-    pub fn sample(view: &View, mut at: impl FnMut(Place) -> f32) -> Self {
+    pub fn sample(view: &View, mut at: impl FnMut(PlanePx) -> f32) -> Self {
         let mut values = [0.0; LATTICE_SIDE * LATTICE_SIDE];
         for (k, value) in values.iter_mut().enumerate() {
             let (x, y) = (k % LATTICE_SIDE * LATTICE_PX, k / LATTICE_SIDE * LATTICE_PX);

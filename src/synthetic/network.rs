@@ -7,7 +7,7 @@
 use super::{
     hash::{bell, mix, mix2, unit, unit64},
     noise::value_noise,
-    plane::{Place, PlaneBox, WORLD_PX, between, length, normal, px_per_m, sub},
+    plane::{PlaneBox, PlanePx, WORLD_PX, between, length, normal, px_per_m, sub},
 };
 
 /// Side of the grid cells of each level: a tile of zoom 9 and one of zoom 11.
@@ -17,7 +17,7 @@ const REACH_CELLS: f64 = 2.0;
 /// The most angle points of a connection, ends included.
 const POINTS_MAX: usize = 17;
 /// The centre of San Marino on the plane, which every world's lines cross.
-const SAN_MARINO: Place = [35_876_734.0, 24_417_026.0];
+const SAN_MARINO: PlanePx = [35_876_734.0, 24_417_026.0];
 
 /// A straight piece of a line between two angle points.
 #[derive(Clone, Copy, Debug)]
@@ -29,17 +29,17 @@ pub struct Section {
     pub last: bool,
     /// 0 for the wide-meshed network of tall towers, 1 for the finer one.
     pub level: u8,
-    pub a: Place,
-    pub b: Place,
+    pub a: PlanePx,
+    pub b: PlanePx,
     /// The angle points before `a` and after `b`; the same as `a` and `b` at the line's ends.
-    pub before: Place,
-    pub after: Place,
+    pub before: PlanePx,
+    pub after: PlanePx,
 }
 
 /// A place where lines end.
 #[derive(Clone, Copy, Debug)]
 pub struct Substation {
-    pub at: Place,
+    pub at: PlanePx,
     pub level: u8,
     pub hash: u64,
 }
@@ -55,7 +55,7 @@ struct Route {
     line: u64,
     level: u8,
     count: usize,
-    points: [Place; POINTS_MAX],
+    points: [PlanePx; POINTS_MAX],
 }
 
 impl Network {
@@ -128,7 +128,7 @@ impl Network {
     }
 
     /// The node of a cell, between 15 and 85 % of its sides.
-    fn node(&self, level: u8, i: i64, j: i64) -> Place {
+    fn node(&self, level: u8, i: i64, j: i64) -> PlanePx {
         let cell = CELL_PX[usize::from(level)];
         let hash = self.cell_hash(level, i, j);
         [
@@ -138,7 +138,7 @@ impl Network {
     }
 
     /// How densely a place is settled with lines, 0 to 1.
-    fn density(&self, at: Place) -> f32 {
+    fn density(&self, at: PlanePx) -> f32 {
         let x = at[0].rem_euclid(WORLD_PX);
         // The lattice wraps badly at the antimeridian; a jump of density there harms nobody.
         let wide = value_noise(mix(self.seed, 5), x, at[1], 1_572_864.0);
@@ -150,7 +150,7 @@ impl Network {
     }
 
     /// The connection number `k` of a cell's node, if it exists: its other end and its hash.
-    fn connection(&self, level: u8, i: i64, j: i64, k: usize) -> Option<(Place, u64)> {
+    fn connection(&self, level: u8, i: i64, j: i64, k: usize) -> Option<(PlanePx, u64)> {
         const TOWARD: [(i64, i64); 4] = [(1, 0), (0, 1), (1, 1), (-1, 1)];
         let cells = (WORLD_PX / CELL_PX[usize::from(level)]) as i64;
         let (di, dj) = TOWARD[k];
@@ -193,8 +193,8 @@ impl Network {
         &self,
         area: &PlaneBox,
         level: u8,
-        start: Place,
-        end: Place,
+        start: PlanePx,
+        end: PlanePx,
         hash: u64,
         visit: &mut impl FnMut(&Route),
     ) {
@@ -268,7 +268,7 @@ impl Network {
 }
 
 /// A bending route: the middle of each piece is pushed aside, again and again.
-fn bend(line: u64, level: u8, start: Place, end: Place, halvings: u32) -> Route {
+fn bend(line: u64, level: u8, start: PlanePx, end: PlanePx, halvings: u32) -> Route {
     let count = (1usize << halvings) + 1;
     let mut points = [[0.0; 2]; POINTS_MAX];
     points[0] = start;

@@ -8,7 +8,7 @@ use super::{
     land::{Land, Parish, Use, is_water},
     network::Substation,
     noise::value_noise,
-    plane::{Place, PlaneBox, distance_squared},
+    plane::{PlaneBox, PlanePx, distance_squared},
     view::View,
 };
 
@@ -48,7 +48,7 @@ impl Pen<'_> {
 
     /// Where a point `z` metres above a place appears, or its shadow falls.
     #[must_use]
-    pub fn raised(&self, at: Place, z: f32, pass: Pass) -> Spot {
+    pub fn raised(&self, at: PlanePx, z: f32, pass: Pass) -> Spot {
         let spot = self.view.spot(at);
         let offset = match pass {
             Pass::Shadow => self.land.style.shadow,
@@ -60,12 +60,19 @@ impl Pen<'_> {
 
     /// A place some metres away.
     #[must_use]
-    pub fn moved(&self, at: Place, direction: Place, metres: f64) -> Place {
+    pub fn moved(&self, at: PlanePx, direction: PlanePx, metres: f64) -> PlanePx {
         let px = metres * self.view.px_per_m;
         [at[0] + direction[0] * px, at[1] + direction[1] * px]
     }
 
-    fn rod(&mut self, from: (Place, f32), to: (Place, f32), width_m: f32, colour: Rgb, pass: Pass) {
+    fn rod(
+        &mut self,
+        from: (PlanePx, f32),
+        to: (PlanePx, f32),
+        width_m: f32,
+        colour: Rgb,
+        pass: Pass,
+    ) {
         let (a, b) = (
             self.raised(from.0, from.1, pass),
             self.raised(to.0, to.1, pass),
@@ -80,8 +87,8 @@ impl Pen<'_> {
     /// A block of a height with a rectangular plan; `axis` is the direction of its length.
     fn block(
         &mut self,
-        at: Place,
-        axis: Place,
+        at: PlanePx,
+        axis: PlanePx,
         size_m: [f64; 2],
         height: f32,
         roof: Rgb,
@@ -152,7 +159,7 @@ impl Pen<'_> {
         }
     }
 
-    fn tree(&mut self, at: Place, radius_m: f32, colour: Rgb, pass: Pass) {
+    fn tree(&mut self, at: PlanePx, radius_m: f32, colour: Rgb, pass: Pass) {
         let radius = radius_m * self.px_per_m();
         match pass {
             Pass::Shadow => {
@@ -187,10 +194,10 @@ impl Pen<'_> {
 /// What stands near a tile: found once, drawn in two passes.
 #[derive(Default)]
 pub struct Inventory {
-    trees: Vec<(Place, f32, u64)>,
-    houses: Vec<(Place, Place, u64)>,
-    large: Vec<(Place, u64, Large)>,
-    pole_rows: Vec<(Parish, Place)>,
+    trees: Vec<(PlanePx, f32, u64)>,
+    houses: Vec<(PlanePx, PlanePx, u64)>,
+    large: Vec<(PlanePx, u64, Large)>,
+    pole_rows: Vec<(Parish, PlanePx)>,
     pub substations: Vec<Substation>,
 }
 
@@ -215,7 +222,7 @@ impl Inventory {
         self.houses.clear();
         self.pole_rows.clear();
         let scale = view.px_per_m;
-        let clear = |at: Place, metres: f64| is_clear(corridors, at, metres * scale);
+        let clear = |at: PlanePx, metres: f64| is_clear(corridors, at, metres * scale);
         if view.scale >= 0.25 {
             let near = view.area().grown(SMALL_REACH_M * scale);
             grid(&near, TREE_CELL_PX, |i, j| {
@@ -298,7 +305,7 @@ impl Inventory {
         land: &Land<'_>,
         parish: &Parish,
         near: &PlaneBox,
-        clear: &impl Fn(Place, f64) -> bool,
+        clear: &impl Fn(PlanePx, f64) -> bool,
     ) {
         let corners = [
             [near.x0, near.y0],
@@ -382,7 +389,7 @@ impl Inventory {
     }
 }
 
-fn is_clear(corridors: &[Corridor], at: Place, room_px: f64) -> bool {
+fn is_clear(corridors: &[Corridor], at: PlanePx, room_px: f64) -> bool {
     let limit = room_px * room_px;
     corridors
         .iter()
@@ -399,7 +406,7 @@ fn grid(area: &PlaneBox, cell: f64, mut visit: impl FnMut(i64, i64)) {
 }
 
 /// Poles of a local line or street lights, along a straight row through a parish.
-fn pole_row(pen: &mut Pen<'_>, parish: &Parish, along: Place, pass: Pass) {
+fn pole_row(pen: &mut Pen<'_>, parish: &Parish, along: PlanePx, pass: Pass) {
     let hash = parish.hash;
     let spacing = 38.0 + 30.0 * unit64(hash, 83);
     let height = 8.0 + 4.0 * unit(hash, 84);
@@ -425,7 +432,7 @@ fn pole_row(pen: &mut Pen<'_>, parish: &Parish, along: Place, pass: Pass) {
 }
 
 /// Three blades on a white tube.
-fn turbine(pen: &mut Pen<'_>, at: Place, hash: u64, pass: Pass) {
+fn turbine(pen: &mut Pen<'_>, at: PlanePx, hash: u64, pass: Pass) {
     const WHITE: Rgb = [232, 234, 236];
     let height = 75.0 + 35.0 * unit(hash, 91);
     let blade = 36.0 + 18.0 * unit64(hash, 92);
@@ -465,7 +472,7 @@ fn turbine(pen: &mut Pen<'_>, at: Place, hash: u64, pass: Pass) {
 }
 
 /// A slim telecom mast without arms, in a fenced yard with a hut.
-fn mast(pen: &mut Pen<'_>, at: Place, hash: u64, pass: Pass) {
+fn mast(pen: &mut Pen<'_>, at: PlanePx, hash: u64, pass: Pass) {
     let height = 28.0 + 26.0 * unit(hash, 91);
     let axis = direction(hash, 92);
     let across = [-axis[1], axis[0]];
@@ -502,7 +509,7 @@ fn mast(pen: &mut Pen<'_>, at: Place, hash: u64, pass: Pass) {
 }
 
 /// One to four white cylinders.
-fn tanks(pen: &mut Pen<'_>, at: Place, hash: u64, pass: Pass) {
+fn tanks(pen: &mut Pen<'_>, at: PlanePx, hash: u64, pass: Pass) {
     let axis = direction(hash, 91);
     let count = 1 + (unit(hash, 92) * 3.6) as i32;
     let radius = 5.0 + 7.0 * unit64(hash, 93);
@@ -528,7 +535,7 @@ fn tanks(pen: &mut Pen<'_>, at: Place, hash: u64, pass: Pass) {
 }
 
 /// Rows of long, pale houses of film or glass.
-fn greenhouses(pen: &mut Pen<'_>, at: Place, hash: u64, pass: Pass) {
+fn greenhouses(pen: &mut Pen<'_>, at: PlanePx, hash: u64, pass: Pass) {
     let axis = direction(hash, 91);
     let across = [-axis[1], axis[0]];
     let count = 2 + (unit(hash, 92) * 8.0) as i32;
@@ -578,7 +585,7 @@ fn substation(pen: &mut Pen<'_>, station: &Substation, pass: Pass) {
 
 fn bays(
     pen: &mut Pen<'_>,
-    place: &impl Fn(&Pen<'_>, f64, f64) -> Place,
+    place: &impl Fn(&Pen<'_>, f64, f64) -> PlanePx,
     half: f64,
     steel: Rgb,
     pass: Pass,

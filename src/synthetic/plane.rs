@@ -8,8 +8,8 @@ pub const PLANE_ZOOM: u8 = 18;
 /// Side of the world in pixels of zoom 18.
 pub const WORLD_PX: f64 = 67_108_864.0;
 
-/// A place on the plane.
-pub type Place = [f64; 2];
+/// A place on the plane, or a way from one to another: x and y in pixels of zoom 18.
+pub type PlanePx = [f64; 2];
 
 /// An axis-parallel box on the plane, in pixels of zoom 18; x may leave the world at the
 /// antimeridian.
@@ -23,7 +23,7 @@ pub struct PlaneBox {
 
 impl PlaneBox {
     #[must_use]
-    pub fn around(a: Place, b: Place) -> Self {
+    pub fn around(a: PlanePx, b: PlanePx) -> Self {
         Self {
             x0: a[0].min(b[0]),
             y0: a[1].min(b[1]),
@@ -49,7 +49,7 @@ impl PlaneBox {
 
     /// Whether a place lies inside; the far edges belong to the neighbours.
     #[must_use]
-    pub fn contains(&self, p: Place) -> bool {
+    pub fn contains(&self, p: PlanePx) -> bool {
         p[0] >= self.x0 && p[0] < self.x1 && p[1] >= self.y0 && p[1] < self.y1
     }
 }
@@ -78,18 +78,18 @@ pub fn exp(x: f64) -> f64 {
 }
 
 #[must_use]
-pub fn sub(a: Place, b: Place) -> Place {
+pub fn sub(a: PlanePx, b: PlanePx) -> PlanePx {
     [a[0] - b[0], a[1] - b[1]]
 }
 
 #[must_use]
-pub fn length(v: Place) -> f64 {
+pub fn length(v: PlanePx) -> f64 {
     (v[0] * v[0] + v[1] * v[1]).sqrt()
 }
 
 /// The vector scaled to length 1, or east if it has none.
 #[must_use]
-pub fn normal(v: Place) -> Place {
+pub fn normal(v: PlanePx) -> PlanePx {
     let l = length(v);
     if l > 0.0 {
         [v[0] / l, v[1] / l]
@@ -100,13 +100,13 @@ pub fn normal(v: Place) -> Place {
 
 /// The place a fraction of the way from `a` to `b`.
 #[must_use]
-pub fn between(a: Place, b: Place, t: f64) -> Place {
+pub fn between(a: PlanePx, b: PlanePx, t: f64) -> PlanePx {
     [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t]
 }
 
 /// Squared distance from a place to a straight piece.
 #[must_use]
-pub fn distance_squared(p: Place, a: Place, b: Place) -> f64 {
+pub fn distance_squared(p: PlanePx, a: PlanePx, b: PlanePx) -> f64 {
     let ab = sub(b, a);
     let square = ab[0] * ab[0] + ab[1] * ab[1];
     let ap = sub(p, a);

@@ -4,7 +4,7 @@ use super::{
     hash::{bell, mix, unit64},
     land::is_water,
     network::Section,
-    plane::{Place, between, exp, length, normal, px_per_m, sub},
+    plane::{PlanePx, between, exp, length, normal, px_per_m, sub},
 };
 
 /// The longest span, in metres, but for a little stretching.
@@ -16,12 +16,12 @@ const TOWERS_MAX: usize = 256;
 #[derive(Clone, Copy, Debug)]
 pub struct Stand {
     /// The base point on the plane.
-    pub at: Place,
+    pub at: PlanePx,
     pub id: u64,
     pub line: u64,
     pub height_m: f32,
     /// Unit vector along the line, or along the bisector at an angle point.
-    pub along: Place,
+    pub along: PlanePx,
     /// Ends or turns a line: stouter.
     pub tension: bool,
 }
@@ -56,7 +56,7 @@ pub fn stands(seed: u64, section: &Section, out: &mut Vec<Stand>) {
         count -= 1;
     }
     let stretch = total / ends[count - 1];
-    let angle = |before: Place, at: Place, after: Place| {
+    let angle = |before: PlanePx, at: PlanePx, after: PlanePx| {
         let (u, v) = (normal(sub(at, before)), normal(sub(after, at)));
         normal([u[0] + v[0], u[1] + v[1]])
     };
@@ -141,7 +141,7 @@ pub fn stands(seed: u64, section: &Section, out: &mut Vec<Stand>) {
 
 /// The place at fraction `t`, moved along the line by up to two steps to dry ground; none if the
 /// span is to cross the water without it.
-fn dry(seed: u64, section: &Section, t: f64, step: f64) -> Option<Place> {
+fn dry(seed: u64, section: &Section, t: f64, step: f64) -> Option<PlanePx> {
     [0.0, 1.0, -1.0, 2.0, -2.0].into_iter().find_map(|k| {
         let t = t + k * step;
         let at = between(section.a, section.b, t);

@@ -2,14 +2,14 @@
 
 use super::{
     canvas::{MARGIN_PX, SIDE},
-    plane::{Place, PlaneBox},
+    plane::{PlaneBox, PlanePx},
 };
 
 /// The canvas's place and scale.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
     /// The tile's north-western corner.
-    pub origin: Place,
+    pub origin: PlanePx,
     /// Pixels of the tile to a pixel of zoom 18.
     pub scale: f64,
     /// Pixels of zoom 18 to a metre, at the tile's middle row.
@@ -19,7 +19,7 @@ pub struct View {
 impl View {
     /// The place of a canvas position.
     #[must_use]
-    pub fn place(&self, x: f64, y: f64) -> Place {
+    pub fn place(&self, x: f64, y: f64) -> PlanePx {
         let margin = MARGIN_PX as f64;
         [
             self.origin[0] + (x - margin) / self.scale,
@@ -29,7 +29,7 @@ impl View {
 
     /// The canvas position of a place.
     #[must_use]
-    pub fn spot(&self, at: Place) -> [f32; 2] {
+    pub fn spot(&self, at: PlanePx) -> [f32; 2] {
         let margin = MARGIN_PX as f64;
         [
             ((at[0] - self.origin[0]) * self.scale + margin) as f32,

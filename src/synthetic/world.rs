@@ -10,7 +10,7 @@ use super::{
     network::{Network, Section},
     noise::TEXTURES,
     objects::{Inventory, LARGE_REACH_M, Pass, Pen, ROOM_MAX_M, SMALL_REACH_M},
-    plane::{PLANE_ZOOM, Place, PlaneBox, WORLD_PX, px_per_m, sub},
+    plane::{PLANE_ZOOM, PlaneBox, PlanePx, WORLD_PX, px_per_m, sub},
     spec::{PREFIX, StyleChoice},
     style::{STYLES, Style},
     tower::{Family, Member, Shape},
@@ -446,11 +446,11 @@ fn boxes_of(bounds: Bounds) -> Vec<PlaneBox> {
     }
 }
 
-fn lon_lat(at: Place) -> LonLat {
+fn lon_lat(at: PlanePx) -> LonLat {
     continuous_lon_lat([at[0].rem_euclid(WORLD_PX), at[1]])
 }
 
-fn continuous_lon_lat(at: Place) -> LonLat {
+fn continuous_lon_lat(at: PlanePx) -> LonLat {
     let side = f64::from(TILE_SIZE_PX);
     let position = TilePosition {
         x: at[0] / side,
@@ -460,7 +460,7 @@ fn continuous_lon_lat(at: Place) -> LonLat {
 }
 
 /// Whether a straight piece crosses a box (Liang and Barsky, 1984).
-fn crosses(area: &PlaneBox, a: Place, b: Place) -> bool {
+fn crosses(area: &PlaneBox, a: PlanePx, b: PlanePx) -> bool {
     let d = sub(b, a);
     let (mut from, mut to) = (0.0f64, 1.0f64);
     for (axis, low, high) in [(0, area.x0, area.x1), (1, area.y0, area.y1)] {

@@ -4,10 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bounds, LonLat, PixelPosition, TilePosition, TilesError, mercator};
-
-/// The deepest zoom; at 24 a tile is about two metres wide.
-pub const ZOOM_MAX: u8 = 24;
+use super::{PixelPosition, TilePosition, TilesError, ZOOM_MAX, zoom::tiles_per_side};
 
 /// The address of a tile in the XYZ scheme: `x` grows eastward from the antimeridian and `y`
 /// southward from Web Mercator's northern limit.
@@ -41,7 +38,7 @@ impl TileCoord {
         if z > ZOOM_MAX {
             return Err(TilesError::ZoomOutOfRange { got: z.into() });
         }
-        let max = mercator::tiles_per_side(z) - 1;
+        let max = tiles_per_side(z) - 1;
         if x > max || y > max {
             return Err(TilesError::TileOutOfRange { z, x, y, max });
         }
@@ -51,28 +48,7 @@ impl TileCoord {
     /// The row counted from the south, as TMS and MBTiles do.
     #[must_use]
     pub fn tms_y(self) -> u32 {
-        mercator::tiles_per_side(self.z) - 1 - self.y
-    }
-
-    /// The tile's extent in degrees. Tiles are half-open: the eastern and southern edges belong
-    /// to the neighbours.
-    #[must_use]
-    pub fn bounds(self) -> Bounds {
-        let TilePosition { x, y } = self.corner();
-        let north_west = mercator::tile_to_lon_lat(TilePosition { x, y }, self.z);
-        let south_east = mercator::tile_to_lon_lat(
-            TilePosition {
-                x: x + 1.0,
-                y: y + 1.0,
-            },
-            self.z,
-        );
-        Bounds {
-            west: north_west.lon,
-            south: south_east.lat,
-            east: south_east.lon,
-            north: north_west.lat,
-        }
+        tiles_per_side(self.z) - 1 - self.y
     }
 
     /// The north-western corner.
@@ -84,20 +60,6 @@ impl TileCoord {
         }
     }
 
-    /// The place of a position in the tile, or of one beyond its edges.
-    #[must_use]
-    pub fn lon_lat_at(self, pixel: PixelPosition) -> LonLat {
-        let side = f64::from(super::TILE_SIZE_PX);
-        let corner = self.corner();
-        mercator::tile_to_lon_lat(
-            TilePosition {
-                x: corner.x + pixel.x_px / side,
-                y: corner.y + pixel.y_px / side,
-            },
-            self.z,
-        )
-    }
-
     /// Where in the tile a position on the grid of its zoom lies.
     #[must_use]
     pub fn pixel(self, position: TilePosition) -> PixelPosition {
@@ -107,12 +69,6 @@ impl TileCoord {
             x_px: (position.x - corner.x) * side,
             y_px: (position.y - corner.y) * side,
         }
-    }
-
-    /// The place of the tile's centre.
-    #[must_use]
-    pub fn centre(self) -> LonLat {
-        self.lon_lat_at(PixelPosition::CENTRE)
     }
 
     /// Bing's quadkey: one base-4 digit a zoom level, the row's bit being the high one
@@ -158,10 +114,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::tiles::mercator;
 
     fn any_tile() -> impl Strategy<Value = TileCoord> {
         (0..=ZOOM_MAX).prop_flat_map(|z| {
-            let side = mercator::tiles_per_side(z);
+            let side = tiles_per_side(z);
             (Just(z), 0..side, 0..side).prop_map(|(z, x, y)| TileCoord { z, x, y })
         })
     }

@@ -1,7 +1,5 @@
 //! What can be wrong with a tile address or an area to cover.
 
-use super::TileCoord;
-
 /// Trouble with tile addresses and covers.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -18,8 +16,8 @@ pub enum TilesError {
         "coordinate is not a longitude and latitude in degrees (got {lon}, {lat}; expected ±180, ±90)"
     )]
     CoordinateOutOfRange { lon: f64, lat: f64 },
-    #[error("tiles of one zoom are needed (got {tile} among tiles of zoom {expected})")]
-    MixedZooms { tile: TileCoord, expected: u8 },
+    #[error("tiles of one zoom are needed (got {z}/{x}/{y} among tiles of zoom {expected})")]
+    MixedZooms { z: u8, x: u32, y: u32, expected: u8 },
     #[error("no tiles given (expected at least one)")]
     NoTiles,
     #[error("the area is too intricate at this zoom (more than 4 billion row spans)")]

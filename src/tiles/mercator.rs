@@ -5,6 +5,7 @@
 
 use std::f64::consts::PI;
 
+pub use super::zoom::tiles_per_side;
 use super::{LonLat, TileCoord, TilePosition};
 
 /// Latitude at which Web Mercator's square ends, in degrees.
@@ -15,12 +16,6 @@ pub const HALF_SIDE_M: f64 = 20_037_508.342_789_244;
 pub const CIRCUMFERENCE_M: f64 = 2.0 * HALF_SIDE_M;
 /// Mean radius of the Earth (IUGG), in metres, for distances on the sphere.
 pub const EARTH_RADIUS_M: f64 = 6_371_008.8;
-
-/// Number of tiles along one side of the world at a zoom.
-#[must_use]
-pub const fn tiles_per_side(zoom: u8) -> u32 {
-    1 << zoom
-}
 
 /// Where a place lies on the grid of a zoom. Latitudes beyond [`LAT_MAX`] are clamped.
 #[must_use]

@@ -96,7 +96,10 @@ impl Index<'_> {
             .find(|place| place.keys().any(|key| names::folded(key) == wanted));
         found.ok_or_else(|| AreaError::UnknownCountry {
             given: given.to_owned(),
-            nearest: names::nearest(&wanted, &self.places),
+            nearest: {
+                let places = self.places.iter();
+                names::nearest(&wanted, places.map(|place| (place.name, place.keys())))
+            },
         })
     }
 

@@ -2,8 +2,6 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::index::PlaceEntry;
-
 /// The most suggestions worth reading.
 const SUGGESTIONS_MAX: usize = 3;
 /// Likeness (0 to 1) below which a name is no suggestion.
@@ -48,20 +46,24 @@ pub(super) fn folded(name: &str) -> String {
     }
 }
 
-/// The names of the places that look most like a folded name, the nearest first.
-pub(super) fn nearest(wanted: &str, places: &[PlaceEntry<'_>]) -> Vec<String> {
-    let likeness = |place: &PlaceEntry<'_>| {
-        place
-            .keys()
-            .map(folded)
+/// The names of the places that look most like a folded name, the nearest first. Of each place comes
+/// its name, and every name and code by which it is found.
+pub(super) fn nearest<'a, K>(
+    wanted: &str,
+    places: impl Iterator<Item = (&'a str, K)>,
+) -> Vec<String>
+where
+    K: Iterator<Item = &'a str>,
+{
+    let likeness = |keys: K| {
+        keys.map(folded)
             // A code of two or three letters is like too many words.
             .filter(|key| key.len() > 3)
             .map(|key| strsim::normalized_damerau_levenshtein(&key, wanted))
             .fold(0.0, f64::max)
     };
     let mut ranked: Vec<(f64, &str)> = places
-        .iter()
-        .map(|place| (likeness(place), place.name))
+        .map(|(name, keys)| (likeness(keys), name))
         .filter(|&(likeness, _)| likeness >= LIKENESS_MIN)
         .collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));

@@ -3,9 +3,8 @@
 //! The tools of 2018 wrote `x-y-z.jpg`, others `z-x-y.jpg`. A name fits an order when its zoom is
 //! one and its column and row exist there; among real tiles soon only one order fits all.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
-use super::layout::{Layout, Survey};
 use crate::tiles::TileCoord;
 
 /// The order of the numbers in a flat folder's names.
@@ -25,6 +24,17 @@ impl FlatOrder {
         let z = u8::try_from(z).ok()?;
         TileCoord::new(z, x, y).is_ok().then_some(z)
     }
+}
+
+/// How a flat folder's files are named.
+pub(super) struct Flat {
+    pub(super) order: FlatOrder,
+    /// The zooms of which there are tiles, rising.
+    pub(super) zooms: Vec<u8>,
+    /// The ending of the first tile.
+    pub(super) extension: &'static str,
+    /// The first tile.
+    pub(super) first: String,
 }
 
 /// One order, checked against every name.
@@ -84,20 +94,18 @@ impl FlatSurvey {
         }
     }
 
-    /// The layout, if exactly one order fits all names; else the reason why not.
-    pub(super) fn into_survey(self, root: &Path) -> Result<Survey, String> {
+    /// How the files are named, if exactly one order fits all names; else the reason why not.
+    pub(super) fn finish(self) -> Result<Flat, String> {
         let Some((name, extension)) = self.first else {
             return Err("the folder holds no tiles".to_owned());
         };
         let mut fitting = self.hypotheses.into_iter().filter(|order| order.fits);
         match (fitting.next(), fitting.next()) {
-            (Some(only), None) => Ok(Survey {
-                layout: Layout::Flat {
-                    order: only.order,
-                    zooms: only.zooms.into_iter().collect(),
-                    extension,
-                },
-                sample: root.join(name),
+            (Some(only), None) => Ok(Flat {
+                order: only.order,
+                zooms: only.zooms.into_iter().collect(),
+                extension,
+                first: name,
             }),
             (Some(_), Some(_)) => Err(format!(
                 "its names, such as {name}, can be read as x-y-z as well as z-x-y; move the files \

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::flat::{FlatOrder, FlatSurvey};
+use super::flat::{Flat, FlatOrder, FlatSurvey};
 use crate::{
     imagery::ImageryError,
     tiles::{TileCoord, ZOOM_MAX},
@@ -99,7 +99,22 @@ pub(super) fn survey(root: &Path) -> Result<Survey, ImageryError> {
             "it holds a tree z/x/y as well as flat files x-y-z; name a folder with one of them"
                 .to_owned(),
         )),
-        (None, false) => flat.into_survey(root).map_err(invalid),
+        (None, false) => {
+            let Flat {
+                order,
+                zooms,
+                extension,
+                first,
+            } = flat.finish().map_err(invalid)?;
+            Ok(Survey {
+                layout: Layout::Flat {
+                    order,
+                    zooms,
+                    extension,
+                },
+                sample: root.join(first),
+            })
+        }
         (None, true) => Err(invalid(
             "the folder holds no tiles (expected z/x/y.jpg, x-y-z.jpg or z-x-y.jpg)".to_owned(),
         )),

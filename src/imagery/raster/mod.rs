@@ -22,6 +22,7 @@
 
 mod colours;
 mod frame;
+mod options;
 mod palette;
 mod sample;
 mod stretch;
@@ -38,6 +39,7 @@ use gdal::{Dataset, DatasetOptions, GdalOpenFlags, Metadata};
 
 use colours::Colours;
 use frame::Frame;
+pub use options::RasterOptions;
 pub use stretch::Stretch;
 use warper::Warper;
 
@@ -54,16 +56,6 @@ const BLOCK_CACHE_BYTES: i64 = 256 << 20;
 const LOCAL_UNITS_MAX: usize = 8;
 /// Fetching threads for a file behind a network, where each mostly waits.
 const REMOTE_UNITS: usize = 8;
-
-/// How a raster's bands become colours.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RasterOptions {
-    /// Limits of the linear scaling to 0–255, for all bands or one pair a band; measured on the
-    /// file where absent.
-    pub stretch: Option<Vec<Stretch>>,
-    /// The bands to show as red, green and blue, or one band as grey, counted from 1.
-    pub bands: Option<Vec<usize>>,
-}
 
 /// A raster file as a source of tiles.
 ///

@@ -1,12 +1,13 @@
 //! A cover block by block.
 
-use super::{Cover, spans::Span};
+use super::spans::{Rows, Span};
 use crate::tiles::{BLOCK_SIDE, BlockCoord, TileMask};
 
 /// The blocks of a cover, row by row, each with its tiles; holds one cursor for each of a block's
 /// 64 rows and nothing else.
 pub struct Blocks<'a> {
-    cover: &'a Cover,
+    zoom: u8,
+    rows: &'a Rows,
     /// Position among the cover's rows of the first row below the current block row.
     next_row: usize,
     /// Row of blocks at hand.
@@ -18,9 +19,10 @@ pub struct Blocks<'a> {
 }
 
 impl<'a> Blocks<'a> {
-    pub(super) fn new(cover: &'a Cover) -> Self {
+    pub(super) fn new(zoom: u8, rows: &'a Rows) -> Self {
         Self {
-            cover,
+            zoom,
+            rows,
             next_row: 0,
             block_y: 0,
             left: [&[]; BLOCK_SIDE as usize],
@@ -30,7 +32,7 @@ impl<'a> Blocks<'a> {
 
     /// Moves to the next row of blocks that holds a tile.
     fn next_block_row(&mut self) -> Option<()> {
-        let rows = &self.cover.rows.rows;
+        let rows = &self.rows.rows;
         let first = rows.get(self.next_row)?;
         self.block_y = first.y / BLOCK_SIDE;
         self.from_x = 0;
@@ -38,7 +40,7 @@ impl<'a> Blocks<'a> {
         while let Some(row) = rows.get(self.next_row)
             && row.y / BLOCK_SIDE == self.block_y
         {
-            self.left[(row.y % BLOCK_SIDE) as usize] = self.cover.rows.spans_of(self.next_row);
+            self.left[(row.y % BLOCK_SIDE) as usize] = self.rows.spans_of(self.next_row);
             self.next_row += 1;
         }
         Some(())
@@ -79,7 +81,7 @@ impl Iterator for Blocks<'_> {
         }
         self.from_x = east;
         let block = BlockCoord {
-            z: self.cover.zoom,
+            z: self.zoom,
             x: west / BLOCK_SIDE,
             y: self.block_y,
         };

@@ -146,7 +146,7 @@ impl Cover {
     /// The blocks that hold a tile, row by row, with their tiles. Every tile is in exactly one.
     #[must_use]
     pub fn blocks(&self) -> Blocks<'_> {
-        Blocks::new(self)
+        Blocks::new(self.zoom, &self.rows)
     }
 
     /// The tiles of one block, of which there may be none.

@@ -134,7 +134,9 @@ impl CoverBuilder {
         let TileCoord { z, x, y } = TileCoord::new(tile.z, tile.x, tile.y)?;
         if z != self.zoom {
             return Err(TilesError::MixedZooms {
-                tile,
+                z,
+                x,
+                y,
                 expected: self.zoom,
             });
         }

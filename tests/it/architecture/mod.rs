@@ -13,19 +13,7 @@ use imports::Source;
 /// The heading above the table.
 const HEADING: &str = "## Module dependencies";
 /// Files that still import each other. One that no longer does is taken out here.
-const MUTUAL: [&str; 11] = [
-    "area/country/index.rs and area/country/names.rs",
-    "area/file.rs and area/geojson_file.rs",
-    "area/file.rs and area/ogr_file.rs",
-    "export/bundle.rs and export/qgis.rs",
-    "image/decode.rs and image/jpeg.rs",
-    "image/decode.rs and image/other_formats.rs",
-    "imagery/folder/flat.rs and imagery/folder/layout.rs",
-    "imagery/options.rs and imagery/raster/mod.rs",
-    "tiles/coord.rs and tiles/error.rs",
-    "tiles/coord.rs and tiles/mercator.rs",
-    "tiles/cover/mod.rs and tiles/cover/blocks.rs",
-];
+const MUTUAL: [&str; 1] = ["export/bundle.rs and export/qgis.rs"];
 /// What a row says of a module that may import whatever it likes.
 const EVERYTHING: &str = "everything";
 

@@ -8,6 +8,12 @@ use std::io;
 pub enum ImageryError {
     #[error("{origin} is not an imagery source: {reason}")]
     InvalidSource { origin: String, reason: String },
+    /// A raster whose values are to be scaled by their range shows none of them.
+    #[error(
+        "{origin} is not an imagery source: no valid pixel was found to measure its range of values \
+         on"
+    )]
+    NoRange { origin: String },
     #[error("{origin} is no imagery source that this program knows (expected {FORMS})")]
     UnknownForm { origin: String },
     #[error("{setting} is out of range (got {got}, expected {expected})")]

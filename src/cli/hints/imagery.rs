@@ -19,6 +19,7 @@ pub fn hint(error: &ImageryError) -> Option<&'static str> {
             "hvmap run --imagery synthetic:1 draws a world of its own; see --help for the \
                  other forms",
         ),
+        ImageryError::NoRange { .. } => Some("give the range with --imagery-stretch MIN,MAX"),
         ImageryError::Refused { .. } => Some(
             "check the key and whether the provider's terms allow this use; what was fetched \
                  is kept, and the same command goes on from there. A server that answers so where \

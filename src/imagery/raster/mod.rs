@@ -40,6 +40,7 @@ use gdal::{Dataset, DatasetOptions, GdalOpenFlags, Metadata};
 use colours::Colours;
 use frame::Frame;
 pub use options::RasterOptions;
+use stretch::NoStretch;
 pub use stretch::Stretch;
 use warper::Warper;
 
@@ -107,7 +108,12 @@ impl RasterSource {
         let colours = Colours::of(&dataset, options.bands.as_deref()).map_err(invalid)?;
         let frame = Frame::of(&dataset, &colours, &quiet).map_err(invalid)?;
         let stretch = stretch::choose(&dataset, &colours, options.stretch.as_deref(), &quiet)
-            .map_err(invalid)?;
+            .map_err(|none| match none {
+                NoStretch::NoValues => ImageryError::NoRange {
+                    origin: origin.clone(),
+                },
+                NoStretch::Unfit(reason) => invalid(reason),
+            })?;
         let item = |key: &str, domain: &str| {
             dataset
                 .metadata_item(key, domain)

@@ -62,24 +62,42 @@ impl fmt::Display for Stretch {
     }
 }
 
+/// Why there is no scale.
+#[derive(Debug)]
+pub(super) enum NoStretch {
+    /// No pixel is valid, so there is nothing to measure.
+    NoValues,
+    /// What was asked for does not fit, or the values cannot be read.
+    Unfit(String),
+}
+
+impl From<String> for NoStretch {
+    fn from(reason: String) -> Self {
+        Self::Unfit(reason)
+    }
+}
+
 /// The scale of each colour band: as asked for, none for plain bytes, else measured.
 pub(super) fn choose(
     dataset: &Dataset,
     colours: &Colours,
     asked: Option<&[Stretch]>,
     quiet: &Quiet,
-) -> Result<Vec<Stretch>, String> {
+) -> Result<Vec<Stretch>, NoStretch> {
     let bands = colours.bands();
     if let Some(asked) = asked {
         return match asked {
-            _ if colours.is_palette() => Err("a stretch does not apply to its palette".to_owned()),
+            _ if colours.is_palette() => {
+                Err("a stretch does not apply to its palette".to_owned().into())
+            }
             [one] => Ok(vec![*one; bands.len()]),
             several if several.len() == bands.len() => Ok(several.to_vec()),
             several => Err(format!(
                 "{} stretches for {} bands (expected one, or one a band)",
                 several.len(),
                 bands.len()
-            )),
+            )
+            .into()),
         };
     }
     if colours.is_palette() || plain_bytes(dataset, bands) {
@@ -89,11 +107,7 @@ pub(super) fn choose(
         .iter()
         .map(|&band| {
             let values = sample::values(dataset, band, quiet)?;
-            Stretch::of(values).ok_or_else(|| {
-                "no valid pixel was found to measure its range of values on: \
-                 give the range with --stretch MIN,MAX"
-                    .to_owned()
-            })
+            Stretch::of(values).ok_or(NoStretch::NoValues)
         })
         .collect()
 }

@@ -20,14 +20,13 @@ use std::{
 
 use bytes::Bytes;
 use hvmap::{
-    http::connections::{CONNECTIONS_MAX, Patience},
     image::{self, RGB_BYTES},
     predict::{
         Batch, Model, Predictions,
         onnx::{DeviceChoice, OnnxModel, Settings},
         remote::{RemoteModel, RemoteSettings},
     },
-    serve::{Batching, Config, METRICS_PATH, ModelFolder, Server},
+    serve::{ModelFolder, ServeSettings, Server},
 };
 
 /// Images in a client's request.
@@ -122,17 +121,13 @@ fn run() -> Result<String, Failure> {
     let folder = tempfile::tempdir()?;
     fs::create_dir(folder.path().join("1"))?;
     fs::copy(&model, folder.path().join("1/model.onnx"))?;
-    let server = Server::start(&Config {
+    let server = Server::start(&ServeSettings {
         rest: (Ipv4Addr::LOCALHOST, 0).into(),
         grpc: (Ipv4Addr::LOCALHOST, 0).into(),
-        models: vec![ModelFolder::new("m", folder.path())],
         engine: settings,
         poll: Duration::from_secs(60),
         request_timeout: Duration::from_secs(60),
-        batching: Batching::default(),
-        patience: Patience::default(),
-        connections_max: CONNECTIONS_MAX,
-        metrics_path: Some(METRICS_PATH.to_owned()),
+        ..ServeSettings::of(vec![ModelFolder::new("m", folder.path())])
     })?;
     let (rest, grpc) = (
         server.address().to_string(),

@@ -10,11 +10,10 @@ use std::{
 
 use super::{CliError, EngineArgs, hints, terminal::note};
 use crate::{
-    http::connections::{CONNECTIONS_MAX, Patience},
     predict::onnx::Settings,
     serve::{
-        Batching, BatchingFile, Config, METRICS_PATH, ModelFolder, ServeError, Server,
-        read_metrics_path, read_models,
+        BatchingFile, GRPC_PORT, ModelFolder, REST_PORT, ServeSettings, Server, read_metrics_path,
+        read_models,
     },
 };
 
@@ -75,11 +74,11 @@ pub struct Args {
     monitoring_config_file: Option<PathBuf>,
 
     /// Port of the gRPC interface; 0 for any free one
-    #[arg(long, value_name = "PORT", default_value_t = 8500)]
+    #[arg(long, value_name = "PORT", default_value_t = GRPC_PORT)]
     port: u16,
 
     /// Port of the REST interface; 0 for any free one
-    #[arg(long = "rest_api_port", value_name = "PORT", default_value_t = 8501)]
+    #[arg(long = "rest_api_port", value_name = "PORT", default_value_t = REST_PORT)]
     rest_api_port: u16,
 
     /// Address to listen at: 0.0.0.0 for every machine that reaches this one
@@ -126,21 +125,21 @@ fn named_folder(text: &str) -> Result<ModelFolder, String> {
 }
 
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
-    let config = args.config()?;
+    let settings = args.settings()?;
     let (signal, signalled) = mpsc::channel();
     ctrlc::set_handler(move || {
         // Nobody listens any more when the server is already stopping.
         let _ = signal.send(());
     })
     .map_err(|error| CliError::from(error).context("cannot listen for signals"))?;
-    let server = Server::start(&config).map_err(with_hint)?;
+    let server = Server::start(&settings).map_err(hints::serve::explain)?;
     for line in server.summary() {
         note(format_args!("model: {line}"));
     }
     note(format_args!(
         "listening at http://{}/v1/models/{} and grpc://{}",
         server.address(),
-        config.models[0].name,
+        settings.models[0].name,
         server.grpc_address()
     ));
     // The handler, and with it the sender, lives as long as the process.
@@ -157,9 +156,9 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
 
 impl Args {
     /// What to serve and where, out of flags, files and the environment.
-    fn config(&self) -> Result<Config, CliError> {
-        let mut batching = Batching::default();
-        let mut engine = Settings {
+    fn settings(&self) -> Result<ServeSettings, CliError> {
+        let mut settings = ServeSettings::of(self.folders()?);
+        settings.engine = Settings {
             device: self.engine.device,
             threads: self.engine.threads.map(usize::from),
             library: self.engine.ort_library.clone(),
@@ -172,43 +171,35 @@ impl Args {
                 )
                 .hint("add --enable_batching, or leave the file out: none is needed"));
             }
-            let file = BatchingFile::read(path).map_err(with_hint)?;
-            file.apply(&mut batching);
-            engine.batch_size = file.batch_size;
-            engine.workers = file.workers;
+            let file = BatchingFile::read(path).map_err(hints::serve::explain)?;
+            file.apply(&mut settings.batching);
+            settings.engine.batch_size = file.batch_size;
+            settings.engine.workers = file.workers;
         }
         // Flags of this program go before the file.
         if let Some(images) = self.queue {
-            batching.queue_images_max = images as usize;
+            settings.batching.queue_images_max = images as usize;
         }
         if let Some(images) = self.engine.batch {
-            engine.batch_size = Some(usize::from(images));
+            settings.engine.batch_size = Some(usize::from(images));
         }
         if let Some(workers) = self.engine.workers {
-            engine.workers = Some(usize::from(workers));
+            settings.engine.workers = Some(usize::from(workers));
         }
-        let metrics_path = match &self.monitoring_config_file {
-            Some(path) => read_metrics_path(path).map_err(with_hint)?,
-            None => Some(METRICS_PATH.to_owned()),
-        };
-        Ok(Config {
-            rest: SocketAddr::new(self.bind, self.rest_api_port),
-            grpc: SocketAddr::new(self.bind, self.port),
-            models: self.folders()?,
-            engine,
-            poll: Duration::from_secs(self.file_system_poll_wait_seconds),
-            request_timeout: Duration::from_millis(self.rest_api_timeout_in_ms),
-            batching,
-            patience: Patience::default(),
-            connections_max: CONNECTIONS_MAX,
-            metrics_path,
-        })
+        if let Some(path) = &self.monitoring_config_file {
+            settings.metrics_path = read_metrics_path(path).map_err(hints::serve::explain)?;
+        }
+        settings.rest = SocketAddr::new(self.bind, self.rest_api_port);
+        settings.grpc = SocketAddr::new(self.bind, self.port);
+        settings.poll = Duration::from_secs(self.file_system_poll_wait_seconds);
+        settings.request_timeout = Duration::from_millis(self.rest_api_timeout_in_ms);
+        Ok(settings)
     }
 
     /// The models that were named, with TF Serving's defaults.
     fn folders(&self) -> Result<Vec<ModelFolder>, CliError> {
         if let Some(path) = &self.model_config_file {
-            return read_models(path).map_err(with_hint);
+            return read_models(path).map_err(hints::serve::explain);
         }
         if !self.models.is_empty() {
             return Ok(self.models.clone());
@@ -224,18 +215,6 @@ impl Args {
                 .join(&name)
         });
         Ok(vec![ModelFolder::new(name, path)])
-    }
-}
-
-fn with_hint(error: ServeError) -> CliError {
-    if let ServeError::Model(error) = error {
-        return hints::predict::explain(error);
-    }
-    let hint = error.hint();
-    let error = CliError::from(error);
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
     }
 }
 

@@ -29,6 +29,18 @@ pub enum BodyError {
 }
 
 /// Memory for the bodies of all requests in work.
+///
+/// ```
+/// use hvmap::http::bodies::{BodyError, Memory};
+///
+/// let memory = Memory::new(1 << 20);
+/// let first = memory.hold();
+/// first.grow(1 << 20)?;
+/// assert!(memory.hold().grow(1).is_err());
+/// drop(first);
+/// memory.hold().grow(1)?;
+/// # Ok::<_, BodyError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Memory {
     bytes_max: usize,

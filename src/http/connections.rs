@@ -85,6 +85,33 @@ pub fn bind(address: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAdd
 
 /// Listeners that share one bound on their connections and stop together. Each keeps room for one
 /// connection. Dropping them stops them at once.
+///
+/// ```
+/// use std::{
+///     io::{Read as _, Write as _},
+///     net::{Ipv4Addr, TcpStream},
+///     time::Duration,
+/// };
+///
+/// use axum::{Router, routing::get};
+/// use hvmap::http::connections::{Listeners, Patience, Version, bind};
+///
+/// let runtime = tokio::runtime::Runtime::new()?;
+/// let (listener, address) = bind((Ipv4Addr::LOCALHOST, 0).into())?;
+/// let router = Router::new().route("/", get(async || "a page"));
+/// let mut listeners = Listeners::new(16, Patience::default());
+/// listeners.listen(runtime.handle(), listener, Version::Http1, router)?;
+///
+/// let mut browser = TcpStream::connect(address)?;
+/// browser.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+/// let mut answer = String::new();
+/// browser.read_to_string(&mut answer)?;
+/// assert!(answer.ends_with("a page"));
+///
+/// let all_answered = runtime.block_on(listeners.stop(Duration::from_secs(30)));
+/// assert!(all_answered);
+/// # Ok::<_, std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Listeners {
     patience: Patience,

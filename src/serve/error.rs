@@ -4,6 +4,13 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use crate::predict::PredictError;
 
+/// One of the two that a server listens for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interface {
+    Rest,
+    Grpc,
+}
+
 /// Trouble before the first request.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -53,50 +60,16 @@ pub enum ServeError {
     #[error("cannot listen at {address}")]
     Listen {
         address: SocketAddr,
-        /// Which flag names another port.
-        flag: &'static str,
+        interface: Interface,
         #[source]
         source: std::io::Error,
     },
+    #[error("the setting {setting} is {got}, expected {expected}")]
+    Setting {
+        setting: &'static str,
+        got: String,
+        expected: &'static str,
+    },
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
-}
-
-impl ServeError {
-    /// What to do about it.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Folder { .. } | Self::NoVersion { .. } => Some(
-                "lay models out as FOLDER/1/model.onnx and name FOLDER with --model_base_path"
-                    .into(),
-            ),
-            Self::SavedModel { path } => Some(format!(
-                "package it with the program in python/, and serve what that leaves:\n\
-                 hvmap-model package {} -o models --name NAME --version 1",
-                path.display()
-            )),
-            Self::Unfit { .. } => Some(
-                "the packager in python/ (hvmap-model) makes a model of it that can be served; \
-                 see docs/MODELS.md"
-                    .into(),
-            ),
-            Self::ModelFile { .. } => {
-                Some("a version's folder holds its model alone, such as model.onnx".into())
-            }
-            Self::NamedTwice { .. } => Some("give each --model a name of its own".into()),
-            Self::Listen { flag, .. } => Some(format!(
-                "is another server using this port? name another one with {flag}"
-            )),
-            Self::VersionMissing { .. } | Self::Label { .. } => Some(
-                "model_version_policy says which versions are served: latest { num_versions: N }, \
-                 all {}, or specific { versions: N }"
-                    .into(),
-            ),
-            Self::WrongFile { .. } => {
-                Some("docs/SERVING.md says what of TF Serving's files is followed".into())
-            }
-            Self::Model(_) | Self::ReadFile { .. } | Self::Thread(_) => None,
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Models over HTTP and gRPC, as TF Serving has them.
 //!
-//! In: a [`Config`] that names model folders, then requests with encoded tiles. Out: the model's
+//! In: [`ServeSettings`] that name model folders, then requests with encoded tiles. Out: the model's
 //! scores, its state and metrics. Never: a model that was not packaged (nothing would say what its
 //! outputs mean), a request without a bound on its size and time, or an answer from a model whose
 //! canary tiles are wrong.
@@ -19,72 +19,42 @@ mod open_inference;
 mod repository;
 mod rest;
 mod service;
+mod settings;
 mod signatures;
 mod text_files;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-pub use error::ServeError;
+pub use error::{Interface, ServeError};
 pub use folder::{ModelFolder, VersionPolicy};
 use repository::Repository;
 use service::Service;
+pub use settings::{Batching, GRPC_PORT, METRICS_PATH, REST_PORT, ServeSettings};
 pub use text_files::{BatchingFile, read_metrics_path, read_models};
 
-use crate::{
-    http::connections::{Listeners, Patience, Version, bind},
-    predict::onnx::Settings,
-};
+use crate::http::connections::{Listeners, Version, bind};
 
-/// Where TF Serving has its metrics.
-pub const METRICS_PATH: &str = "/monitoring/prometheus/metrics";
 /// How long a stopping server waits for what it took.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
 
-/// What to serve and where.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Where REST is answered.
-    pub rest: SocketAddr,
-    /// Where gRPC is answered.
-    pub grpc: SocketAddr,
-    /// At least one; names are unique.
-    pub models: Vec<ModelFolder>,
-    pub engine: Settings,
-    /// Time between two looks at the model folders.
-    pub poll: Duration,
-    /// Time from a request's first byte to its answer, then 504.
-    pub request_timeout: Duration,
-    pub batching: Batching,
-    pub patience: Patience,
-    /// Connections at once, over all protocols; further ones wait to be taken. Each protocol keeps
-    /// room for one.
-    pub connections_max: usize,
-    /// Where the metrics are; `None` for nowhere.
-    pub metrics_path: Option<String>,
-}
-
-/// How requests wait and go together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batching {
-    /// Images that may wait for each model; further ones are answered 503.
-    pub queue_images_max: usize,
-    /// Images in one request; `None` for any number, since larger ones are split.
-    pub request_images_max: Option<usize>,
-    /// How long a batch that is not full waits for another image.
-    pub linger: Duration,
-}
-
-impl Default for Batching {
-    fn default() -> Self {
-        Self {
-            queue_images_max: 4096,
-            request_images_max: None,
-            linger: Duration::from_millis(1),
-        }
-    }
-}
-
 /// A running server; dropping it stops it at once.
+///
+/// ```no_run
+/// use std::net::Ipv4Addr;
+///
+/// use hvmap::serve::{ModelFolder, ServeSettings, Server};
+///
+/// // models/hv_grid/1/model.onnx is a packaged model; port 0 takes any free one.
+/// let models = vec![ModelFolder::new("hv_grid", "models/hv_grid")];
+/// let server = Server::start(&ServeSettings {
+///     rest: (Ipv4Addr::LOCALHOST, 0).into(),
+///     grpc: (Ipv4Addr::LOCALHOST, 0).into(),
+///     ..ServeSettings::of(models)
+/// })?;
+/// println!("http://{}/v1/models/hv_grid", server.address());
+/// let all_answered = server.stop();
+/// # Ok::<_, hvmap::serve::ServeError>(())
+/// ```
 pub struct Server {
     rest: SocketAddr,
     grpc: SocketAddr,
@@ -106,31 +76,33 @@ impl Server {
     /// Loads every model's latest version, then listens.
     ///
     /// # Errors
-    /// When a model cannot be used, or the address cannot be listened at; nothing listens then.
-    pub fn start(config: &Config) -> Result<Self, ServeError> {
-        let repository = Arc::new(Repository::open(config)?);
-        let bound = |address, flag| {
+    /// When a setting is out of its range, a model cannot be used, or an address cannot be listened at;
+    /// nothing listens then.
+    pub fn start(settings: &ServeSettings) -> Result<Self, ServeError> {
+        settings.check()?;
+        let repository = Arc::new(Repository::open(settings)?);
+        let bound = |address, interface| {
             bind(address).map_err(|source| ServeError::Listen {
                 address,
-                flag,
+                interface,
                 source,
             })
         };
-        let (rest_listener, rest) = bound(config.rest, "--rest_api_port")?;
-        let (grpc_listener, grpc) = bound(config.grpc, "--port")?;
+        let (rest_listener, rest) = bound(settings.rest, Interface::Rest)?;
+        let (grpc_listener, grpc) = bound(settings.grpc, Interface::Grpc)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("serve")
             .enable_all()
             .build()
             .map_err(ServeError::Thread)?;
-        repository.poll_every(config.poll)?;
+        repository.poll_every(settings.poll)?;
         let service = Arc::new(Service::new(
             Arc::clone(&repository),
-            config.request_timeout,
-            config.metrics_path.clone(),
+            settings.request_timeout,
+            settings.metrics_path.clone(),
         ));
-        let mut listeners = Listeners::new(config.connections_max, config.patience);
+        let mut listeners = Listeners::new(settings.connections_max, settings.patience);
         for (listener, version, router) in [
             (
                 rest_listener,

@@ -16,7 +16,7 @@ use std::{
 };
 
 use super::{
-    Batching, Config, ServeError,
+    Batching, ServeError, ServeSettings,
     batcher::Batcher,
     folder::{ModelFolder, VersionPolicy, changed, model_file, versions_in},
     metrics::{ModelMetrics, RequestMetrics},
@@ -166,15 +166,15 @@ pub(super) struct Repository {
 
 impl Repository {
     /// Loads the versions of every model that are to be served.
-    pub(super) fn open(config: &Config) -> Result<Self, ServeError> {
+    pub(super) fn open(settings: &ServeSettings) -> Result<Self, ServeError> {
         let mut repository = Self {
             entries: Vec::new(),
-            engine: config.engine.clone(),
-            batching: config.batching.clone(),
+            engine: settings.engine.clone(),
+            batching: settings.batching.clone(),
             requests: RequestMetrics::default(),
             polling: std::sync::Mutex::default(),
         };
-        for folder in &config.models {
+        for folder in &settings.models {
             if repository.entry(&folder.name).is_some() {
                 return Err(ServeError::NamedTwice {
                     name: folder.name.clone(),

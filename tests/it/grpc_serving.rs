@@ -356,10 +356,10 @@ fn metadata_and_status_are_those_of_rest() {
 
 #[test]
 fn a_clients_deadline_is_kept() {
-    let asking = Asking::of(Serving::start_with(|config| {
-        config.batching.queue_images_max = 1;
-        config.engine.workers = Some(1);
-        config.engine.batch_size = Some(1);
+    let asking = Asking::of(Serving::start_with(|settings| {
+        settings.batching.queue_images_max = 1;
+        settings.engine.workers = Some(1);
+        settings.engine.batch_size = Some(1);
     }));
     let many: Vec<Vec<u8>> = tiles().iter().cycle().take(2000).cloned().collect();
     let mut bulk = tonic::Request::new(PredictRequest {
@@ -380,10 +380,10 @@ fn a_clients_deadline_is_kept() {
 
 #[test]
 fn a_full_queue_is_unavailable_with_a_time_to_come_back() {
-    let asking = Asking::of(Serving::start_with(|config| {
-        config.batching.queue_images_max = 1;
-        config.engine.workers = Some(1);
-        config.engine.batch_size = Some(1);
+    let asking = Asking::of(Serving::start_with(|settings| {
+        settings.batching.queue_images_max = 1;
+        settings.engine.workers = Some(1);
+        settings.engine.batch_size = Some(1);
     }));
     let many: Vec<Vec<u8>> = tiles().iter().cycle().take(400).cloned().collect();
     let bulk = PredictRequest {

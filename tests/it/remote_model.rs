@@ -275,7 +275,7 @@ fn servers_of_different_models_are_refused_together() {
     let first = Serving::start();
     let folder = tempfile::tempdir().unwrap();
     serving::add_version(folder.path(), "1", "contract_sigmoid.onnx");
-    let second = Server::start(&serving::config(folder.path())).unwrap();
+    let second = Server::start(&serving::settings(folder.path())).unwrap();
     let error = connect(&[url(first.address()), url(second.address())]).unwrap_err();
     assert!(
         error.to_string().contains("serves another model than"),

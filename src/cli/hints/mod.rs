@@ -5,3 +5,4 @@ pub mod imagery;
 pub mod labels;
 pub mod predict;
 pub mod run;
+pub mod serve;

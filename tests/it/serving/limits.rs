@@ -28,7 +28,8 @@ fn an_image_that_claims_to_be_huge_is_refused_by_its_header() {
 
 #[test]
 fn a_body_that_does_not_come_is_given_up_and_the_server_goes_on() {
-    let serving = Serving::start_with(|config| config.request_timeout = Duration::from_millis(250));
+    let serving =
+        Serving::start_with(|settings| settings.request_timeout = Duration::from_millis(250));
     let mut socket = TcpStream::connect(serving.address()).unwrap();
     socket
         .write_all(b"POST /v1/models/half:predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 10\r\n\r\n{")
@@ -41,8 +42,8 @@ fn a_body_that_does_not_come_is_given_up_and_the_server_goes_on() {
 
 #[test]
 fn a_client_that_sends_no_request_is_not_waited_for() {
-    let serving = Serving::start_with(|config| {
-        config.patience.headers = Duration::from_millis(100);
+    let serving = Serving::start_with(|settings| {
+        settings.patience.headers = Duration::from_millis(100);
     });
     for begun in ["", "GET /v1/models/half HTTP/1.1\r\nHost: x\r\n"] {
         let mut socket = TcpStream::connect(serving.address()).unwrap();
@@ -57,8 +58,8 @@ fn a_client_that_sends_no_request_is_not_waited_for() {
 
 #[test]
 fn a_client_that_takes_no_answers_is_given_up() {
-    let serving = Serving::start_with(|config| {
-        config.patience.writes = Duration::from_millis(100);
+    let serving = Serving::start_with(|settings| {
+        settings.patience.writes = Duration::from_millis(100);
     });
     let mut socket = TcpStream::connect(serving.address()).unwrap();
     let request = b"GET /monitoring/prometheus/metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(64);
@@ -70,11 +71,11 @@ fn a_client_that_takes_no_answers_is_given_up() {
 
 #[test]
 fn a_request_that_takes_too_long_is_answered_504_with_advice() {
-    let serving = Serving::start_with(|config| {
-        config.request_timeout = Duration::from_millis(500);
+    let serving = Serving::start_with(|settings| {
+        settings.request_timeout = Duration::from_millis(500);
         // One image waits for others that never come.
-        config.batching.linger = Duration::from_secs(20);
-        config.engine.batch_size = Some(64);
+        settings.batching.linger = Duration::from_secs(20);
+        settings.engine.batch_size = Some(64);
     });
     serving
         .predict(&rows(&tiles()[..1]))
@@ -83,10 +84,10 @@ fn a_request_that_takes_too_long_is_answered_504_with_advice() {
 
 #[test]
 fn a_full_queue_answers_503_with_retry_after() {
-    let serving = Serving::start_with(|config| {
-        config.batching.queue_images_max = 1;
-        config.engine.workers = Some(1);
-        config.engine.batch_size = Some(1);
+    let serving = Serving::start_with(|settings| {
+        settings.batching.queue_images_max = 1;
+        settings.engine.workers = Some(1);
+        settings.engine.batch_size = Some(1);
     });
     let address = serving.address();
     let many: Vec<Vec<u8>> = tiles().iter().cycle().take(400).cloned().collect();
@@ -189,7 +190,7 @@ fn of_requests_with_images_only_64_are_in_work_at_once() {
 #[test]
 fn connections_beyond_the_most_wait_until_one_ends() {
     // One of them is kept for gRPC.
-    let serving = Serving::start_with(|config| config.connections_max = 3);
+    let serving = Serving::start_with(|settings| settings.connections_max = 3);
     let request = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n";
     let answered = |socket: &mut TcpStream| {
         let mut answer = Vec::new();
@@ -234,8 +235,8 @@ fn frame(socket: &mut TcpStream) -> Option<(u8, u8, Vec<u8>)> {
 fn over_http_2_a_peer_is_kept_that_gives_signs_of_life_and_given_up_without() {
     const PING: u8 = 6;
     const ACKNOWLEDGED: u8 = 1;
-    let serving = Serving::start_with(|config| {
-        config.patience.pings = Duration::from_millis(100);
+    let serving = Serving::start_with(|settings| {
+        settings.patience.pings = Duration::from_millis(100);
     });
     let mut socket = TcpStream::connect(serving.server.grpc_address()).unwrap();
     let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];

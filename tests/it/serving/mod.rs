@@ -18,13 +18,12 @@ use std::{
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use hvmap::{
-    http::connections::{CONNECTIONS_MAX, Patience},
     image::{RGB_BYTES, encode_png},
     predict::{
         Batch, Model, Predictions,
         onnx::{DeviceChoice, OnnxModel, Settings},
     },
-    serve::{Batching, Config, METRICS_PATH, ModelFolder, Server},
+    serve::{Batching, ModelFolder, ServeSettings, Server},
 };
 use serde_json::{Value, json};
 
@@ -53,12 +52,12 @@ impl Serving {
         Self::start_with(|_| {})
     }
 
-    pub fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+    pub fn start_with(change: impl FnOnce(&mut ServeSettings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         add_version(folder.path(), "001", "contract.onnx");
-        let mut config = config(folder.path());
-        change(&mut config);
-        let server = Server::start(&config).unwrap();
+        let mut settings = settings(folder.path());
+        change(&mut settings);
+        let server = Server::start(&settings).unwrap();
         Self { folder, server }
     }
 
@@ -90,21 +89,17 @@ impl Serving {
     }
 }
 
-pub fn config(folder: &Path) -> Config {
-    Config {
+pub fn settings(folder: &Path) -> ServeSettings {
+    ServeSettings {
         rest: (Ipv4Addr::LOCALHOST, 0).into(),
         grpc: (Ipv4Addr::LOCALHOST, 0).into(),
-        models: vec![ModelFolder::new("half", folder)],
         engine: engine(),
         poll: Duration::from_millis(20),
-        request_timeout: Duration::from_secs(30),
         batching: Batching {
             queue_images_max: 64,
             ..Batching::default()
         },
-        metrics_path: Some(METRICS_PATH.to_owned()),
-        patience: Patience::default(),
-        connections_max: CONNECTIONS_MAX,
+        ..ServeSettings::of(vec![ModelFolder::new("half", folder)])
     }
 }
 

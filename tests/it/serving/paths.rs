@@ -3,7 +3,7 @@
 use hvmap::serve::{ModelFolder, Server, VersionPolicy};
 use serde_json::json;
 
-use super::{Serving, add_version, ask, config, rows, tiles};
+use super::{Serving, add_version, ask, rows, settings, tiles};
 
 #[test]
 fn a_label_names_a_version_of_several() {
@@ -11,10 +11,10 @@ fn a_label_names_a_version_of_several() {
     add_version(folder.path(), "1", "contract.onnx");
     add_version(folder.path(), "2", "contract.onnx");
     add_version(folder.path(), "3", "contract.onnx");
-    let mut config = config(folder.path());
-    config.models[0].versions = VersionPolicy::Specific([1, 2].into());
-    config.models[0].labels = [("stable".to_owned(), 1)].into();
-    let server = Server::start(&config).unwrap();
+    let mut settings = settings(folder.path());
+    settings.models[0].versions = VersionPolicy::Specific([1, 2].into());
+    settings.models[0].labels = [("stable".to_owned(), 1)].into();
+    let server = Server::start(&settings).unwrap();
     let get = |path: &str| ask(server.address(), "GET", path, &[], b"").json();
     let body = rows(&tiles()).to_string();
     let post = |path: &str| ask(server.address(), "POST", path, &[], body.as_bytes()).status;
@@ -29,11 +29,11 @@ fn a_label_names_a_version_of_several() {
     assert_eq!(post("/v1/models/half/labels/other:predict"), 400);
     assert_eq!(post("/v1/models/half/versions/3:predict"), 404);
 
-    config.models[0].labels = [("stable".to_owned(), 3)].into();
-    let refused = Server::start(&config).unwrap_err();
+    settings.models[0].labels = [("stable".to_owned(), 3)].into();
+    let refused = Server::start(&settings).unwrap_err();
     assert!(refused.to_string().contains("[1, 2]"), "{refused}");
-    config.models[0].versions = VersionPolicy::Specific([4].into());
-    let refused = Server::start(&config).unwrap_err();
+    settings.models[0].versions = VersionPolicy::Specific([4].into());
+    let refused = Server::start(&settings).unwrap_err();
     assert!(refused.to_string().contains("no version 4"), "{refused}");
 }
 
@@ -171,9 +171,9 @@ fn metrics_count_requests_by_model_and_status() {
 fn names_are_percent_decoded() {
     let folder = tempfile::tempdir().unwrap();
     add_version(folder.path(), "1", "contract.onnx");
-    let mut config = config(folder.path());
-    config.models[0].name = "hv grid".into();
-    let server = Server::start(&config).unwrap();
+    let mut settings = settings(folder.path());
+    settings.models[0].name = "hv grid".into();
+    let server = Server::start(&settings).unwrap();
     for path in [
         "/v1/models/hv%20grid",
         "/V1/Models/hv%20grid",
@@ -189,8 +189,8 @@ fn several_models_are_served_side_by_side() {
     let second = tempfile::tempdir().unwrap();
     add_version(second.path(), "7", "contract_sigmoid.onnx");
     let path = second.path().to_owned();
-    let serving = Serving::start_with(|config| {
-        config.models.push(ModelFolder::new("other", path));
+    let serving = Serving::start_with(|settings| {
+        settings.models.push(ModelFolder::new("other", path));
     });
     let body = rows(&tiles()).to_string();
     for path in ["/v1/models/half:predict", "/v1/models/other:predict"] {

@@ -73,7 +73,7 @@ struct Shared {
     queue: Mutex<Queue>,
     changed: Condvar,
     batching: Batching,
-    metrics: Arc<ModelMetrics>,
+    metrics: ModelMetrics,
 }
 
 #[derive(Default)]
@@ -103,7 +103,7 @@ impl Batcher {
     pub(super) fn start(
         model: &dyn Model,
         batching: Batching,
-        metrics: Arc<ModelMetrics>,
+        metrics: ModelMetrics,
     ) -> Result<Self, ServeError> {
         let batcher = Self {
             shared: Arc::new(Shared {

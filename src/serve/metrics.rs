@@ -1,139 +1,34 @@
 //! Counts and times of a server, in Prometheus's text format.
 //!
 //! What TF Serving has carries TF Serving's names, units and buckets; the rest begins with `hvmap_`.
+//! Each server has a recorder of its own, so that several in one process do not count together.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write as _,
-    sync::{
-        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::time::Duration;
+
+use metrics::{Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _};
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
 /// Microseconds up to some twenty minutes, as TF Serving has them.
-static LATENCY_BOUNDS_US: LazyLock<Vec<f64>> =
-    LazyLock::new(|| (0..33).map(|step| 10.0 * 1.8_f64.powi(step)).collect());
-/// Images in a request or a batch, as TF Serving has the examples in a request.
-static IMAGE_BOUNDS: LazyLock<Vec<f64>> =
-    LazyLock::new(|| (0..15).map(|step| 2.0_f64.powi(step)).collect());
+const LATENCY_BOUNDS: i32 = 33;
+/// Images in a request or a batch up to 16,384, as TF Serving has the examples in a request.
+const IMAGE_BOUNDS: i32 = 15;
 
-/// How many values were at most so large.
-#[derive(Debug)]
-struct Histogram {
-    /// Rising.
-    bounds: &'static [f64],
-    /// One more than there are bounds; each value counts once.
-    counts: Vec<u64>,
-    sum: f64,
-}
+const REQUEST_COUNT: &str = ":tensorflow:serving:request_count";
+const REQUEST_LATENCY: &str = ":tensorflow:serving:request_latency";
+const REQUEST_IMAGES: &str = ":tensorflow:serving:request_example_counts";
+const REQUEST_IMAGES_TOTAL: &str = ":tensorflow:serving:request_example_count_total";
+const RUNTIME_LATENCY: &str = ":tensorflow:serving:runtime_latency";
+const QUEUING_LATENCY: &str = ":tensorflow:serving:batching_session:queuing_latency";
+const QUEUED_IMAGES: &str = "hvmap_queued_images";
+const BATCH_IMAGES: &str = "hvmap_batch_images";
 
-impl Histogram {
-    fn new(bounds: &'static [f64]) -> Self {
-        Self {
-            bounds,
-            counts: vec![0; bounds.len() + 1],
-            sum: 0.0,
-        }
-    }
-
-    fn note(&mut self, value: f64) {
-        let bucket = self.bounds.partition_point(|&bound| bound < value);
-        self.counts[bucket] += 1;
-        self.sum += value;
-    }
-
-    fn note_time(&mut self, took: Duration) {
-        self.note(took.as_secs_f64() * 1e6);
-    }
-
-    /// Writes to a string, which cannot fail. `labels` is such as `model_name="half"`.
-    fn render(&self, text: &mut String, name: &str, labels: &str) {
-        let mut count = 0;
-        for (bucket, more) in self.counts.iter().enumerate() {
-            count += more;
-            let bound = self
-                .bounds
-                .get(bucket)
-                .map_or("+Inf".to_owned(), f64::to_string);
-            let _ = writeln!(text, "{name}_bucket{{{labels},le=\"{bound}\"}} {count}");
-        }
-        let _ = writeln!(text, "{name}_sum{{{labels}}} {}", self.sum);
-        let _ = writeln!(text, "{name}_count{{{labels}}} {count}");
-    }
-}
-
-/// What one model did.
-#[derive(Debug)]
-pub(super) struct ModelMetrics {
-    queued: AtomicUsize,
-    batches: Mutex<Batches>,
-}
-
-#[derive(Debug)]
-struct Batches {
-    images: Histogram,
-    queuing: Histogram,
-    runtime: Histogram,
-}
-
-impl Default for ModelMetrics {
-    fn default() -> Self {
-        Self {
-            queued: AtomicUsize::new(0),
-            batches: Mutex::new(Batches {
-                images: Histogram::new(&IMAGE_BOUNDS),
-                queuing: Histogram::new(&LATENCY_BOUNDS_US),
-                runtime: Histogram::new(&LATENCY_BOUNDS_US),
-            }),
-        }
-    }
-}
-
-impl ModelMetrics {
-    /// So many images wait from now on.
-    pub(super) fn note_queued(&self, images: usize) {
-        self.queued.fetch_add(images, Ordering::Relaxed);
-    }
-
-    /// So many wait no longer.
-    pub(super) fn note_taken(&self, images: usize) {
-        self.queued.fetch_sub(images, Ordering::Relaxed);
-    }
-
-    /// A batch was classified, whose images had waited so long each.
-    pub(super) fn note_batch(&self, waited: impl Iterator<Item = Duration>, took: Duration) {
-        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut images = 0;
-        for waited in waited {
-            batches.queuing.note_time(waited);
-            images += 1;
-        }
-        batches.images.note(f64::from(images));
-        batches.runtime.note_time(took);
-    }
-
-    fn render(&self, text: &mut String, name: &str) {
-        let queued = self.queued.load(Ordering::Relaxed);
-        let labels = format!("model_name={name:?}");
-        let batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = writeln!(text, "hvmap_queued_images{{{labels}}} {queued}");
-        batches.images.render(text, "hvmap_batch_images", &labels);
-        batches.queuing.render(
-            text,
-            ":tensorflow:serving:batching_session:queuing_latency",
-            &labels,
-        );
-        let runtime = format!("{labels},API=\"Predict\",runtime=\"ONNX Runtime\"");
-        batches
-            .runtime
-            .render(text, ":tensorflow:serving:runtime_latency", &runtime);
-    }
-}
+/// Every metric is as important as the others.
+const METADATA: Metadata<'_> = Metadata::new(module_path!(), Level::INFO, None);
 
 /// Through which door a request came, in TF Serving's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Call {
     /// `Predict`, `Classify`, `Regress`; `ModelInfer` of the Open Inference Protocol.
     pub api: &'static str,
@@ -141,100 +36,127 @@ pub(super) struct Call {
     pub entrypoint: &'static str,
 }
 
-/// Requests with images: how many, of what outcome and size, and how long they took.
-#[derive(Debug, Default)]
-pub(super) struct RequestMetrics {
-    requests: Mutex<Requests>,
+/// What one server did.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    recorder: PrometheusRecorder,
 }
 
-#[derive(Debug, Default)]
-struct Requests {
-    /// By model and status.
-    counts: BTreeMap<(String, &'static str), u64>,
-    latency: BTreeMap<(String, Call), Histogram>,
-    images: BTreeMap<String, Histogram>,
+impl Default for Metrics {
+    fn default() -> Self {
+        let latency_us: Vec<f64> = (0..LATENCY_BOUNDS)
+            .map(|step| 10.0 * 1.8_f64.powi(step))
+            .collect();
+        let images: Vec<f64> = (0..IMAGE_BOUNDS).map(|step| 2.0_f64.powi(step)).collect();
+        let builder = [
+            (REQUEST_LATENCY, &latency_us),
+            (RUNTIME_LATENCY, &latency_us),
+            (QUEUING_LATENCY, &latency_us),
+            (REQUEST_IMAGES, &images),
+            (BATCH_IMAGES, &images),
+        ]
+        .into_iter()
+        .fold(PrometheusBuilder::new(), |builder, (name, bounds)| {
+            builder
+                .set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds)
+                .expect("there are bounds")
+        });
+        Self {
+            recorder: builder.build_recorder(),
+        }
+    }
 }
 
-impl RequestMetrics {
-    fn lock(&self) -> MutexGuard<'_, Requests> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+impl Metrics {
+    /// Those of one model.
+    pub(super) fn of_model(&self, name: &str) -> ModelMetrics {
+        let labels = vec![Label::new("model_name", name.to_owned())];
+        let mut runtime = labels.clone();
+        runtime.push(Label::from_static_parts("API", "Predict"));
+        runtime.push(Label::from_static_parts("runtime", "ONNX Runtime"));
+        let queued = Key::from_parts(QUEUED_IMAGES, labels.clone());
+        ModelMetrics {
+            queued: self.recorder.register_gauge(&queued, &METADATA),
+            images: self.histogram(BATCH_IMAGES, labels.clone()),
+            queuing: self.histogram(QUEUING_LATENCY, labels),
+            runtime: self.histogram(RUNTIME_LATENCY, runtime),
+        }
     }
 
     /// Notes a request's answer; `model` is one that is served, never a client's text.
     pub(super) fn note(&self, model: &str, call: Call, status: &'static str, took: Duration) {
-        let mut requests = self.lock();
-        *requests
-            .counts
-            .entry((model.to_owned(), status))
-            .or_default() += 1;
-        requests
-            .latency
-            .entry((model.to_owned(), call))
-            .or_insert_with(|| Histogram::new(&LATENCY_BOUNDS_US))
-            .note_time(took);
+        let model = Label::new("model_name", model.to_owned());
+        let counted = vec![model.clone(), Label::from_static_parts("status", status)];
+        self.add(REQUEST_COUNT, counted, 1);
+        let timed = vec![
+            model,
+            Label::from_static_parts("API", call.api),
+            Label::from_static_parts("entrypoint", call.entrypoint),
+        ];
+        self.histogram(REQUEST_LATENCY, timed)
+            .record(microseconds(took));
     }
 
     /// Notes the number of a request's images.
     pub(super) fn note_images(&self, model: &str, images: usize) {
-        self.lock()
-            .images
-            .entry(model.to_owned())
-            .or_insert_with(|| Histogram::new(&IMAGE_BOUNDS))
-            .note(images as f64);
+        let labels = vec![Label::new("model", model.to_owned())];
+        self.add(REQUEST_IMAGES_TOTAL, labels.clone(), images as u64);
+        self.histogram(REQUEST_IMAGES, labels).record(images as f64);
     }
 
-    /// Everything as text.
-    pub(super) fn render<'a>(
-        &self,
-        models: impl Iterator<Item = (&'a str, Arc<ModelMetrics>)>,
-    ) -> String {
-        let mut text = String::new();
-        for (name, kind) in [
-            (":tensorflow:serving:request_count", "counter"),
-            (":tensorflow:serving:request_latency", "histogram"),
-            (":tensorflow:serving:request_example_counts", "histogram"),
-            (":tensorflow:serving:request_example_count_total", "counter"),
-            (":tensorflow:serving:runtime_latency", "histogram"),
-            (
-                ":tensorflow:serving:batching_session:queuing_latency",
-                "histogram",
-            ),
-            ("hvmap_queued_images", "gauge"),
-            ("hvmap_batch_images", "histogram"),
-        ] {
-            let _ = writeln!(text, "# TYPE {name} {kind}");
-        }
-        let requests = self.lock();
-        for ((model, status), count) in &requests.counts {
-            let _ = writeln!(
-                text,
-                ":tensorflow:serving:request_count{{model_name={model:?},status={status:?}}} \
-                 {count}"
-            );
-        }
-        for ((model, Call { api, entrypoint }), histogram) in &requests.latency {
-            let labels = format!("model_name={model:?},API={api:?},entrypoint={entrypoint:?}");
-            histogram.render(&mut text, ":tensorflow:serving:request_latency", &labels);
-        }
-        for (model, histogram) in &requests.images {
-            let labels = format!("model={model:?}");
-            histogram.render(
-                &mut text,
-                ":tensorflow:serving:request_example_counts",
-                &labels,
-            );
-            let _ = writeln!(
-                text,
-                ":tensorflow:serving:request_example_count_total{{{labels}}} {}",
-                histogram.sum
-            );
-        }
-        drop(requests);
-        for (name, model) in models {
-            model.render(&mut text, name);
-        }
-        text
+    /// Writes everything as text. Histograms keep each value until they are written, or until the
+    /// handle's upkeep sorts it into its bucket.
+    pub(super) fn handle(&self) -> PrometheusHandle {
+        self.recorder.handle()
     }
+
+    fn add(&self, name: &'static str, labels: Vec<Label>, more: u64) {
+        let key = Key::from_parts(name, labels);
+        self.recorder
+            .register_counter(&key, &METADATA)
+            .increment(more);
+    }
+
+    fn histogram(&self, name: &'static str, labels: Vec<Label>) -> Histogram {
+        let key = Key::from_parts(name, labels);
+        self.recorder.register_histogram(&key, &METADATA)
+    }
+}
+
+/// What one model did.
+#[derive(Clone, Debug)]
+pub(super) struct ModelMetrics {
+    queued: Gauge,
+    images: Histogram,
+    queuing: Histogram,
+    runtime: Histogram,
+}
+
+impl ModelMetrics {
+    /// So many images wait from now on.
+    pub(super) fn note_queued(&self, images: usize) {
+        self.queued.increment(images as f64);
+    }
+
+    /// So many wait no longer.
+    pub(super) fn note_taken(&self, images: usize) {
+        self.queued.decrement(images as f64);
+    }
+
+    /// A batch was classified, whose images had waited so long each.
+    pub(super) fn note_batch(&self, waited: impl Iterator<Item = Duration>, took: Duration) {
+        let mut images = 0;
+        for waited in waited {
+            self.queuing.record(microseconds(waited));
+            images += 1;
+        }
+        self.images.record(f64::from(images));
+        self.runtime.record(microseconds(took));
+    }
+}
+
+fn microseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
 }
 
 #[cfg(test)]
@@ -243,16 +165,45 @@ mod tests {
 
     #[test]
     fn a_value_counts_in_its_bucket_and_all_larger_ones() {
-        let mut histogram = Histogram::new(&[1.0, 2.0]);
-        for value in [0.5, 1.0, 1.5, 9.0] {
-            histogram.note(value);
+        let metrics = Metrics::default();
+        let model = metrics.of_model("a \"b\"");
+        for images in [1, 2, 3, 20_000] {
+            let waited = std::iter::repeat_n(Duration::from_micros(15), images);
+            model.note_batch(waited, Duration::from_secs(1));
         }
-        let mut text = String::new();
-        histogram.render(&mut text, "x", "a=\"b\"");
-        assert_eq!(
-            text,
-            "x_bucket{a=\"b\",le=\"1\"} 2\nx_bucket{a=\"b\",le=\"2\"} 3\n\
-             x_bucket{a=\"b\",le=\"+Inf\"} 4\nx_sum{a=\"b\"} 12\nx_count{a=\"b\"} 4\n"
-        );
+        let text = metrics.handle().render();
+        let labels = "model_name=\"a \\\"b\\\"\"";
+        for line in [
+            format!("hvmap_batch_images_bucket{{{labels},le=\"1\"}} 1"),
+            format!("hvmap_batch_images_bucket{{{labels},le=\"2\"}} 2"),
+            format!("hvmap_batch_images_bucket{{{labels},le=\"4\"}} 3"),
+            format!("hvmap_batch_images_bucket{{{labels},le=\"16384\"}} 3"),
+            format!("hvmap_batch_images_bucket{{{labels},le=\"+Inf\"}} 4"),
+            format!("hvmap_batch_images_sum{{{labels}}} 20006"),
+            format!("hvmap_batch_images_count{{{labels}}} 4"),
+            format!("{QUEUING_LATENCY}_bucket{{{labels},le=\"10\"}} 0"),
+            format!("{QUEUING_LATENCY}_bucket{{{labels},le=\"18\"}} 20006"),
+            format!(
+                "{RUNTIME_LATENCY}_count{{{labels},API=\"Predict\",runtime=\"ONNX Runtime\"}} 4"
+            ),
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn what_nothing_was_told_of_counts_nothing() {
+        let metrics = Metrics::default();
+        let model = metrics.of_model("m");
+        model.note_queued(8);
+        model.note_taken(8);
+        let text = metrics.handle().render();
+        for line in [
+            "hvmap_queued_images{model_name=\"m\"} 0",
+            "hvmap_batch_images_count{model_name=\"m\"} 0",
+            "# TYPE hvmap_batch_images histogram",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
     }
 }

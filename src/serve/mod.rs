@@ -37,6 +37,9 @@ use crate::http::connections::{Listeners, Version, bind};
 /// How long a stopping server waits for what it took.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
 
+/// Time between two rounds of sorting values into the buckets of histograms, which bounds their memory.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
 /// A running server; dropping it stops it at once.
 ///
 /// ```no_run
@@ -97,6 +100,13 @@ impl Server {
             .build()
             .map_err(ServeError::Thread)?;
         repository.poll_every(settings.poll)?;
+        let metrics = repository.metrics.handle();
+        runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(METRICS_UPKEEP).await;
+                metrics.run_upkeep();
+            }
+        });
         let service = Arc::new(Service::new(
             Arc::clone(&repository),
             settings.request_timeout,

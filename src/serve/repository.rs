@@ -19,7 +19,7 @@ use super::{
     Batching, ServeError, ServeSettings,
     batcher::Batcher,
     folder::{ModelFolder, VersionPolicy, changed, model_file, versions_in},
-    metrics::{ModelMetrics, RequestMetrics},
+    metrics::{Metrics, ModelMetrics},
 };
 use crate::{
     causes,
@@ -92,7 +92,7 @@ impl Served {
 /// One model of the server.
 pub(super) struct Entry {
     pub folder: ModelFolder,
-    pub metrics: Arc<ModelMetrics>,
+    metrics: ModelMetrics,
     /// By version; never empty.
     serving: RwLock<BTreeMap<u64, Arc<Served>>>,
     versions: RwLock<BTreeMap<u64, VersionStatus>>,
@@ -159,7 +159,7 @@ pub(super) struct Repository {
     entries: Vec<Arc<Entry>>,
     engine: Settings,
     batching: Batching,
-    pub requests: RequestMetrics,
+    pub metrics: Metrics,
     /// Dropped to end the polling thread.
     polling: std::sync::Mutex<Option<mpsc::Sender<()>>>,
 }
@@ -171,7 +171,7 @@ impl Repository {
             entries: Vec::new(),
             engine: settings.engine.clone(),
             batching: settings.batching.clone(),
-            requests: RequestMetrics::default(),
+            metrics: Metrics::default(),
             polling: std::sync::Mutex::default(),
         };
         for folder in &settings.models {
@@ -220,7 +220,7 @@ impl Repository {
         }
         let entry = Entry {
             folder: folder.clone(),
-            metrics: Arc::default(),
+            metrics: self.metrics.of_model(&folder.name),
             serving: RwLock::default(),
             versions: RwLock::default(),
         };
@@ -254,15 +254,6 @@ impl Repository {
 
     pub(super) fn entries(&self) -> &[Arc<Entry>] {
         &self.entries
-    }
-
-    /// What the server did so far, in Prometheus's text format.
-    pub(super) fn metrics(&self) -> String {
-        let models = self
-            .entries
-            .iter()
-            .map(|entry| (entry.folder.name.as_str(), Arc::clone(&entry.metrics)));
-        self.requests.render(models)
     }
 
     pub(super) fn summary(&self) -> Vec<String> {
@@ -384,7 +375,7 @@ impl Repository {
         &self,
         version: u64,
         folder: &Path,
-        metrics: &Arc<ModelMetrics>,
+        metrics: &ModelMetrics,
     ) -> Result<Served, ServeError> {
         let file = model_file(folder)?;
         let model = OnnxModel::from_file(&file, &self.engine).map_err(|error| match error {
@@ -405,7 +396,7 @@ impl Repository {
             version,
             info: model.info().clone(),
             contract,
-            batcher: Batcher::start(&model, self.batching.clone(), Arc::clone(metrics))?,
+            batcher: Batcher::start(&model, self.batching.clone(), metrics.clone())?,
         })
     }
 }

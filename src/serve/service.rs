@@ -201,7 +201,7 @@ impl Service {
     ) -> Result<Vec<Answer>, Failure> {
         let count = images.len();
         let model = &found.entry.folder.name;
-        self.repository.requests.note_images(model, count);
+        self.repository.metrics.note_images(model, count);
         let mut receiver = found.served.batcher.submit(images, deadline.at()).map_err(
             |refused| match refused {
                 NotTaken::Full => Failure::unavailable(format!(
@@ -262,7 +262,7 @@ impl Service {
             text,
             "answered"
         );
-        self.repository.requests.note(model, call, status, took);
+        self.repository.metrics.note(model, call, status, took);
     }
 }
 

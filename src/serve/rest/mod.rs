@@ -37,7 +37,7 @@ async fn handle(State(service): State<Arc<Service>>, request: Request) -> Respon
         return preflight(request.headers());
     }
     if request.method() == Method::GET && service.metrics_path.as_deref() == Some(path.as_str()) {
-        return respond::text(StatusCode::OK, service.repository.metrics());
+        return respond::text(StatusCode::OK, service.repository.metrics.handle().render());
     }
     let answered = if let Some(rest) = path.strip_prefix("/v2") {
         open_inference::answer(&service, rest, request).await

@@ -9,18 +9,16 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    CliError, OrHint, reviewed,
+    CliError, OrHint, hints, reviewed,
     terminal::{self, grouped},
 };
 use crate::{
     detections::Detections,
     evaluation::{
-        Evaluation, EvaluationSettings, Operation, Reported, Review, ReviewError, TruthError,
-        evaluate, read_truth,
+        Evaluation, EvaluationSettings, Operation, Reported, Review, evaluate, read_truth,
     },
     export::{IfExists, write_curves},
     ledger::LedgerReader,
-    osm::OsmError,
 };
 
 /// Measure a run against known towers, or by what people said of its hints
@@ -120,7 +118,7 @@ fn measure(
     truth: &Path,
     threshold: f32,
 ) -> Result<Evaluation, CliError> {
-    let towers = read_truth(truth).map_err(explain)?;
+    let towers = read_truth(truth).map_err(hints::evaluation::explain_truth)?;
     let settings = EvaluationSettings {
         threshold,
         ignore_margin_px: f64::from(args.ignore_margin_px),
@@ -150,12 +148,8 @@ fn measure(
 
 fn review(detections: &Detections<'_>, path: &Path, threshold: f32) -> Result<Review, CliError> {
     let labels = reviewed::read(path)?;
-    let review = Review::of(detections, &labels, threshold).map_err(|error| match error {
-        ReviewError::ThresholdBelowKept { keep_threshold, .. } => {
-            CliError::from(error).hint(format!("give --threshold {keep_threshold} or more"))
-        }
-        error => CliError::from(error),
-    })?;
+    let review =
+        Review::of(detections, &labels, threshold).map_err(hints::evaluation::explain_review)?;
     reviewed::tell(path, &review.counts);
     Ok(review)
 }
@@ -190,18 +184,6 @@ fn review_table(review: &Review) -> String {
         );
     }
     text
-}
-
-/// Adds what to do about it.
-fn explain(error: TruthError) -> CliError {
-    let hint = match &error {
-        TruthError::File(OsmError::GeoJson { .. }) => {
-            "convert it: ogr2ogr -t_srs EPSG:4326 truth.geojson FILE"
-        }
-        TruthError::File(error) => error.hint(),
-        TruthError::Empty { .. } => "tag its towers power=tower, or leave `power` out everywhere",
-    };
-    CliError::from(error).hint(hint)
 }
 
 fn table(evaluation: &Evaluation) -> String {

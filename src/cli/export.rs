@@ -133,7 +133,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         radius_m: args.osm_radius,
     });
     let mut request = ExportRequest::against(&ledger, threshold, against)
-        .map_err(explain)?
+        .map_err(hints::export::explain)?
         .with_geometry(args.geometry)
         .with_schema(args.schema);
     if let (Some(path), Some(comparison)) = (&args.osm, request.grid().comparison()) {
@@ -170,7 +170,7 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
         Some(format) => export::write(format, &request, &args.output, if_exists),
         None => export::write_bundle(request, &args.output, if_exists),
     }
-    .map_err(explain)?;
+    .map_err(hints::export::explain)?;
     let synthetic = if manifest.imagery.synthetic {
         "SYNTHETIC "
     } else {
@@ -192,7 +192,7 @@ fn fetch_chips(
     let source =
         imagery::open(source, &SourceOptions::default()).map_err(hints::imagery::explain)?;
     run::fetch_chips(source.as_ref(), request, &mut Told).map_err(|error| match error {
-        RunError::Export(error) => explain(error),
+        RunError::Export(error) => hints::export::explain(error),
         error => hints::run::explain(error),
     })
 }
@@ -290,34 +290,8 @@ fn to_stdout(format: Format, request: &ExportRequest<'_>) -> Result<ExitCode, Cl
         Err(ExportError::Stream(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             Ok(ExitCode::SUCCESS)
         }
-        other => other.map(|()| ExitCode::SUCCESS).map_err(explain),
-    }
-}
-
-/// Adds what to do about it.
-fn explain(error: ExportError) -> CliError {
-    let hint = match &error {
-        ExportError::ThresholdBelowKept { keep_threshold, .. } => Some(format!(
-            "export with --threshold {keep_threshold} or more, or run the area again into a new \
-             folder with a lower --keep-threshold"
-        )),
-        ExportError::Exists { .. } => Some("--force replaces it".to_owned()),
-        ExportError::PointsOnly { .. } => {
-            Some("use --geometry point, or --format geojson".to_owned())
-        }
-        ExportError::NoLegacy { .. } => Some("use --format geojson".to_owned()),
-        ExportError::NotStreamable { .. } => Some("name a file: -o FILE".to_owned()),
-        ExportError::WithoutGdal { .. } => Some(
-            "export --format geojson and convert it (ogr2ogr FILE hints.geojson), or build hvmap \
-             with its default features"
-                .to_owned(),
-        ),
-        ExportError::Busy { .. } => Some("wait for it, or choose another name".to_owned()),
-        _ => None,
-    };
-    let error = CliError::from(error);
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
+        other => other
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(hints::export::explain),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{CliError, terminal};
+use super::{CliError, hints, terminal};
 use crate::osm::{Losses, PowerFeatures, read_power};
 
 /// Reads the power features of a file, and warns where the file lacks what they refer to.
@@ -10,10 +10,7 @@ use crate::osm::{Losses, PowerFeatures, read_power};
 /// # Errors
 /// As [`read_power`], with what to do about it.
 pub fn read(path: &Path) -> Result<PowerFeatures, CliError> {
-    let features = read_power(path).map_err(|error| {
-        let hint = error.hint();
-        CliError::from(error).hint(hint)
-    })?;
+    let features = read_power(path).map_err(hints::osm::explain)?;
     if features.losses.any() {
         warn(path, features.losses);
     }

@@ -3,31 +3,17 @@
 use std::path::Path;
 
 use super::{
-    CliError,
+    CliError, hints,
     terminal::{self, grouped},
 };
-use crate::evaluation::{Expected, ReviewCounts, Reviewed, ReviewedError, read_reviewed};
+use crate::evaluation::{Expected, ReviewCounts, Reviewed, read_reviewed};
 
 /// Reads a file of labels.
 ///
 /// # Errors
 /// When it cannot be understood, with what to do about it.
 pub fn read(path: &Path) -> Result<Reviewed, CliError> {
-    read_reviewed(path).map_err(|error| {
-        let hint = match &error {
-            ReviewedError::File(error) => error.hint(),
-            ReviewedError::Empty { .. } => {
-                "write accepted or rejected into the column `label` of an exported CSV, or into that \
-                 property of an exported GeoJSON"
-            }
-            ReviewedError::Read { .. } => "give the CSV or GeoJSON file that holds the labels",
-            _ => {
-                "a file of labels is an export in CSV or GeoJSON with a further column or property \
-                 `label`"
-            }
-        };
-        CliError::from(error).hint(hint)
-    })
+    read_reviewed(path).map_err(hints::evaluation::explain_reviewed)
 }
 
 /// Says what became of the labels.

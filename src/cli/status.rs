@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 
 use super::{
-    CliError, hints, ledger_trouble,
+    CliError, hints,
     run::table,
     terminal::{self, grouped},
 };
@@ -43,7 +43,7 @@ pub struct Args {
 /// # Errors
 /// When the folder holds no run, or its ledger cannot be read.
 pub fn run(args: Args) -> Result<ExitCode, CliError> {
-    let ledger = LedgerReader::open(&args.dir).map_err(ledger_trouble::explain)?;
+    let ledger = LedgerReader::open(&args.dir).map_err(hints::ledger::explain)?;
     let manifest = ledger.manifest()?;
     // Before anything else is read, since that ends at the first damage.
     let verified = args.verify.then(|| ledger.verify()).transpose()?;

@@ -8,7 +8,8 @@ use crate::detections::{Detections, DetectionsError, LikelyGrid};
 /// How many of the best hints the estimate is given for: where the bands end.
 const BEST: [usize; 3] = [100, 1_000, 10_000];
 
-/// What labels tell of a run's hints. Serialised it is the `reviewed` of `eval --json`.
+/// What labels tell of a run's hints. Serialised it is the `reviewed` of what `hvmap eval`
+/// gives as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Review {
     /// Lowest score of a hint.

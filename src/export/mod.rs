@@ -45,7 +45,7 @@ use crate::{
 use staged::StagedFile;
 
 /// A file format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// One FeatureCollection (RFC 7946): JOSM, QGIS, anything.
     Geojson,
@@ -81,7 +81,7 @@ impl Format {
         Self::Report,
     ];
 
-    /// The name given to `--format`.
+    /// Its name, as people type it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -121,7 +121,7 @@ impl fmt::Display for Format {
 }
 
 /// What is drawn for a detection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Geometry {
     /// The located point.
     #[default]
@@ -132,14 +132,24 @@ pub enum Geometry {
     Line,
 }
 
+impl Geometry {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Point, Self::Tile, Self::Line];
+}
+
 /// The names of the properties.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Schema {
     /// `id`, `rank`, `score`, `chain` and more.
     #[default]
     Hvmap,
     /// `X`, `Y`, `Z`, `pred` and `fill`, as the tools of 2018 wrote them.
     Legacy,
+}
+
+impl Schema {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Hvmap, Self::Legacy];
 }
 
 /// What OpenStreetMap knows, to compare with.

@@ -597,7 +597,7 @@ impl LedgerReader {
         )
     }
 
-    /// The tiles that `--retry-failed` takes: for each unit with failures a unit of the same
+    /// The tiles that a retry takes: for each unit with failures a unit of the same
     /// sequence that wants those alone, in rising order.
     ///
     /// # Errors

@@ -284,28 +284,6 @@ fn what_an_editor_deleted_is_left_out() {
 }
 
 #[test]
-fn other_files_are_refused_by_name() {
-    let told: Vec<String> = [
-        &b"PK\x03\x04............"[..],
-        b"BZh91AY&SY",
-        b"\xff\xe0\x04o5m2",
-        b"<!DOCTYPE html><html><body>busy</body></html>",
-        b"<osmChange version=\"0.6\"/>",
-        br#"{"type":"Topology","objects":{},"arcs":[]}"#,
-        b"<osm version=\"0.6\"><remark> runtime error: out of memory </remark></osm>",
-    ]
-    .into_iter()
-    .map(|bytes| {
-        let error = read("power.osm", bytes).unwrap_err();
-        let folder = error.to_string();
-        let told = folder.rsplit_once("power.osm ").unwrap().1.to_owned();
-        format!("{told}\n  hint: {}", error.hint())
-    })
-    .collect();
-    insta::assert_snapshot!(told.join("\n"));
-}
-
-#[test]
 fn features_one_after_another_are_read_as_a_collection_is() {
     let tower = r#"{"type":"Feature","properties":{"power":"tower"},"geometry":{"type":"Point","coordinates":[2,2]}}"#;
     for text in [

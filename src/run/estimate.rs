@@ -12,7 +12,7 @@ pub const TILE_BYTES_ASSUMED: u64 = 15_000;
 /// How long the model is tried out.
 const TRIAL: Duration = Duration::from_secs(2);
 
-/// What a run would take. Serialised it is the object of `run --dry-run --json`.
+/// What a run would take. Serialised it is what a dry run gives as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Estimate {
     pub tiles: u64,

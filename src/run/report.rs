@@ -17,8 +17,8 @@ use crate::{
     tiles::{StateCounts, VisitReason},
 };
 
-/// How a run stands, at the end of a start or at any other time. Serialised it is the object of
-/// `run --json` and `status --json`.
+/// How a run stands, at the end of a start or at any other time. Serialised it is the object
+/// that `hvmap run` and `hvmap status` give as JSON.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     pub planned: u64,

@@ -20,7 +20,7 @@ use crate::tiles::{BlockOutcome, WorkUnit};
 /// sequence; the choice of unit *n* may use only the outcomes of units up to *n − W*, where *W* is
 /// [`Scan::window`]. So answers may arrive in any order.
 pub trait Scan: Send {
-    /// The name given to `--scan`.
+    /// Its name, as people type it.
     fn name(&self) -> &'static str;
 
     /// Tiles in the area, visited or not.

@@ -280,7 +280,7 @@ fn late(deadline: Deadline) -> Failure {
         Code::DeadlineExceeded,
         format!(
             "not answered within {} s; send fewer images at once, or allow more time: \
-             --rest_api_timeout_in_ms, or a gRPC client's own deadline",
+             the server's rest_api_timeout_in_ms, or a gRPC client's own deadline",
             deadline.patience.as_secs_f32()
         ),
     )

@@ -1,8 +1,7 @@
 //! TF Serving's configuration files: protobuf in its text form.
 //!
-//! In: the files that `--model_config_file`, `--batching_parameters_file` and
-//! `--monitoring_config_file` name. Out: what of it this server does. Never: a setting that is
-//! passed over in silence; a field that means nothing here is an error.
+//! In: the files of models, of batching and of monitoring. Out: what of it this server does. Never: a
+//! setting that is passed over in silence; a field that means nothing here is an error.
 
 use std::{
     fs,
@@ -144,7 +143,7 @@ impl BatchingFile {
     }
 }
 
-/// Reads the models of a `--model_config_file`.
+/// Reads a file of models (`ModelServerConfig`).
 ///
 /// # Errors
 /// As [`BatchingFile::read`].
@@ -215,7 +214,7 @@ fn model_folder(model: ModelConfig) -> Result<ModelFolder, String> {
     })
 }
 
-/// Reads where a `--monitoring_config_file` puts the metrics; `None` where it turns them off.
+/// Reads where a file of monitoring (`MonitoringConfig`) puts the metrics; `None` where it turns them off.
 ///
 /// # Errors
 /// As [`BatchingFile::read`].

@@ -36,9 +36,9 @@ pub enum TileState {
     Blank = 3,
     /// The image could not be read.
     Undecodable = 4,
-    /// The source did not answer, even after retries. A failure: `--retry-failed` takes it again.
+    /// The source did not answer, even after retries. A failure: a retry takes it again.
     FetchFailed = 5,
-    /// The classifier did not answer. A failure: `--retry-failed` takes it again.
+    /// The classifier did not answer. A failure: a retry takes it again.
     PredictFailed = 6,
 }
 
@@ -205,7 +205,7 @@ impl StateCounts {
         TileState::ALL.iter().map(|&state| self.get(state)).sum()
     }
 
-    /// Tiles that `--retry-failed` would take again.
+    /// Tiles that a retry would take again.
     #[must_use]
     pub fn failed(&self) -> u64 {
         self.fetch_failed + self.predict_failed

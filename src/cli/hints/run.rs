@@ -1,8 +1,8 @@
 //! What to do about a run that is impossible, or that ended before its plan was done.
 
-use super::{area, imagery, predict};
+use super::{area, imagery, ledger, osm, predict};
 use crate::{
-    cli::{CliError, command_line, ledger_trouble},
+    cli::{CliError, command_line},
     pipeline::{Answerer, PipelineError},
     run::RunError,
 };
@@ -50,7 +50,6 @@ pub fn explain(error: RunError) -> CliError {
             "this is a fault of hvmap, please report it; what was committed is safe".to_owned()
         }
         RunError::ChipsOfOtherKind { run } => format!("the run's imagery is {run}"),
-        RunError::Osm(error) => error.hint().to_owned(),
         _ => return plain(error),
     };
     CliError::from(error).hint(hint)
@@ -62,7 +61,8 @@ fn plain(error: RunError) -> CliError {
         RunError::Area(error) => area::explain(error),
         RunError::Imagery(error) => imagery::explain(error),
         RunError::Predict(error) => predict::explain(error),
-        RunError::Ledger(error) => ledger_trouble::explain(error),
+        RunError::Osm(error) => osm::explain(error),
+        RunError::Ledger(error) => ledger::explain(error),
         RunError::Pipeline(error) => pipeline_trouble(error),
         error => CliError::from(error),
     }
@@ -71,7 +71,7 @@ fn plain(error: RunError) -> CliError {
 fn pipeline_trouble(error: PipelineError) -> CliError {
     let command = command_line::to_paste();
     match error {
-        PipelineError::Ledger(error) => ledger_trouble::explain(error),
+        PipelineError::Ledger(error) => ledger::explain(error),
         error @ PipelineError::OtherUnit { answerer, .. } => {
             let advice = match answerer {
                 Answerer::Ledger => {

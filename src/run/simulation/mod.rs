@@ -89,7 +89,7 @@ fn is_probability(value: f64) -> bool {
     (0.0..=1.0).contains(&value)
 }
 
-/// What a simulated scan found. Serialised it is the object of `simulate --json`.
+/// What a simulated scan found. Serialised it is what `hvmap simulate` gives as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Found {
     pub planned: u64,

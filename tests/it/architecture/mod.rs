@@ -1,5 +1,6 @@
 //! The table of modules in ARCHITECTURE.md is what the source does.
 
+mod flags;
 mod imports;
 
 use std::{

@@ -1,7 +1,6 @@
 //! What to do about a ledger that cannot be used.
 
-use super::CliError;
-use crate::ledger::LedgerError;
+use crate::{cli::CliError, ledger::LedgerError};
 
 /// Adds what to do about it.
 pub fn explain(error: LedgerError) -> CliError {

@@ -39,7 +39,7 @@ fn blocks() -> impl Iterator<Item = (BlockCoord, TileMask)> + Send {
 
 /// What the made-up world holds at a tile.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Place {
+enum Shown {
     /// An image whose first byte is the score in 1/255.
     Image(u8),
     Blank,
@@ -48,13 +48,13 @@ enum Place {
     Down,
 }
 
-fn place(tile: TileCoord) -> Place {
+fn shown(tile: TileCoord) -> Shown {
     match (tile.x * 31 + tile.y * 17) % 100 {
-        0..5 => Place::NoImagery,
-        5..8 => Place::Blank,
-        8 => Place::Broken,
-        9 => Place::Down,
-        rest => Place::Image(rest as u8 * 2),
+        0..5 => Shown::NoImagery,
+        5..8 => Shown::Blank,
+        8 => Shown::Broken,
+        9 => Shown::Down,
+        rest => Shown::Image(rest as u8 * 2),
     }
 }
 
@@ -123,20 +123,20 @@ impl ImagerySource for Source {
             }
             drop(fetched);
             let mut pixels = RgbTile::new();
-            let fetched = match place(tile) {
-                Place::Image(score) => {
+            let fetched = match shown(tile) {
+                Shown::Image(score) => {
                     pixels.as_bytes_mut()[0] = score;
                     pixels.as_bytes_mut()[RGB_BYTES / 2] = 255;
                     Fetched::Pixels(pixels)
                 }
-                Place::Blank => Fetched::Pixels(pixels),
-                Place::NoImagery => Fetched::NoImagery,
-                Place::Down if self.trick == Trick::Healed => {
+                Shown::Blank => Fetched::Pixels(pixels),
+                Shown::NoImagery => Fetched::NoImagery,
+                Shown::Down if self.trick == Trick::Healed => {
                     pixels.as_bytes_mut()[0] = 250;
                     Fetched::Pixels(pixels)
                 }
-                Place::Broken => Fetched::Payload(bytes::Bytes::from_static(b"<html>")),
-                Place::Down => Fetched::Failed(FetchFailure {
+                Shown::Broken => Fetched::Payload(bytes::Bytes::from_static(b"<html>")),
+                Shown::Down => Fetched::Failed(FetchFailure {
                     retry: RetryClass::Transient,
                     reason: "status 503".into(),
                 }),
@@ -341,12 +341,12 @@ fn all_tiles() -> Vec<TileCoord> {
 fn expected_counts() -> StateCounts {
     let mut counts = StateCounts::default();
     for tile in all_tiles() {
-        match place(tile) {
-            Place::Image(_) => counts.scored += 1,
-            Place::Blank => counts.blank += 1,
-            Place::NoImagery => counts.no_imagery += 1,
-            Place::Broken => counts.undecodable += 1,
-            Place::Down => counts.fetch_failed += 1,
+        match shown(tile) {
+            Shown::Image(_) => counts.scored += 1,
+            Shown::Blank => counts.blank += 1,
+            Shown::NoImagery => counts.no_imagery += 1,
+            Shown::Broken => counts.undecodable += 1,
+            Shown::Down => counts.fetch_failed += 1,
         }
     }
     counts
@@ -385,7 +385,7 @@ fn every_tile_ends_in_the_state_that_its_image_deserves() {
         "no tile is fetched twice"
     );
     for (tile, score, _) in candidates(&ledger) {
-        let Place::Image(byte) = place(tile) else {
+        let Shown::Image(byte) = shown(tile) else {
             panic!("{tile} is no image")
         };
         assert_eq!(score, f32::from(byte) / 255.0);
@@ -396,7 +396,7 @@ fn every_tile_ends_in_the_state_that_its_image_deserves() {
     ledger
         .reader()
         .repeated_contents(1, |_, tile| {
-            assert!(matches!(place(tile), Place::Image(_)), "{tile}");
+            assert!(matches!(shown(tile), Shown::Image(_)), "{tile}");
             assert!(hashed.insert(tile), "{tile} is kept twice");
             Ok::<_, LedgerError>(ControlFlow::Continue(()))
         })
@@ -536,7 +536,7 @@ fn one_bad_image_does_not_fail_its_batch() {
     assert_eq!(ending.unwrap(), Ending::Complete);
     let poisoned = all_tiles()
         .into_iter()
-        .filter(|&tile| place(tile) == Place::Image(100))
+        .filter(|&tile| shown(tile) == Shown::Image(100))
         .count() as u64;
     let counts = ledger.reader().counts(PLANNED).unwrap();
     assert!(poisoned > 0);
@@ -623,7 +623,7 @@ fn a_tile_that_the_source_forgets_counts_as_failed() {
     let forgotten = all_tiles().into_iter().filter(|tile| tile.x == 0);
     let forgotten_down = forgotten
         .clone()
-        .filter(|&tile| place(tile) == Place::Down)
+        .filter(|&tile| shown(tile) == Shown::Down)
         .count() as u64;
     assert_eq!(
         ledger.reader().counts(PLANNED).unwrap().fetch_failed,

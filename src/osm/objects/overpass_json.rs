@@ -20,12 +20,12 @@ struct Element {
     id: i64,
     lon: Option<f64>,
     lat: Option<f64>,
-    center: Option<Place>,
+    center: Option<Coordinates>,
     #[serde(default)]
     nodes: Vec<i64>,
     /// One for each node, nothing where it lies outside of what was asked for.
     #[serde(default)]
-    geometry: Vec<Option<Place>>,
+    geometry: Vec<Option<Coordinates>>,
     #[serde(default)]
     members: Vec<ElementMember>,
     #[serde(default)]
@@ -43,11 +43,11 @@ struct ElementMember {
     lon: Option<f64>,
     lat: Option<f64>,
     #[serde(default)]
-    geometry: Vec<Option<Place>>,
+    geometry: Vec<Option<Coordinates>>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
-struct Place {
+struct Coordinates {
     lon: f64,
     lat: f64,
 }
@@ -99,7 +99,7 @@ fn object(path: &Path, element: Element, wanted: &Wanted<'_>) -> Result<Option<O
     }
     let mut object = Object::new(kind, element.id);
     object.at = match (element.lon, element.lat, element.center) {
-        (Some(lon), Some(lat), _) | (_, _, Some(Place { lon, lat })) => {
+        (Some(lon), Some(lat), _) | (_, _, Some(Coordinates { lon, lat })) => {
             Some(place(path, lon, lat)?)
         }
         _ => None,
@@ -132,7 +132,7 @@ fn object(path: &Path, element: Element, wanted: &Wanted<'_>) -> Result<Option<O
 fn node_refs(
     path: &Path,
     mut ids: impl Iterator<Item = Option<i64>>,
-    places: &[Option<Place>],
+    places: &[Option<Coordinates>],
 ) -> Result<Vec<NodeRef>, OsmError> {
     let mut places = places.iter();
     let mut nodes = Vec::new();

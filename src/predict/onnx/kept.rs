@@ -21,7 +21,7 @@ use crate::{
 
 /// The model and the machine that something was measured with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Place {
+struct Conditions {
     /// SHA-256 of the model's file.
     checksum: String,
     /// How a model that was not packaged is fitted, which may change the size of its images.
@@ -35,14 +35,14 @@ struct Place {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Kept {
     #[serde(flatten)]
-    place: Place,
+    conditions: Conditions,
     workers: usize,
     threads: usize,
     batch: usize,
     tiles_per_s: f64,
 }
 
-impl Place {
+impl Conditions {
     fn of(model: &OnnxModel) -> Self {
         let info = model.info();
         Self {
@@ -53,7 +53,7 @@ impl Place {
         }
     }
 
-    /// The file's name: where two places differ, so do their names.
+    /// The file's name: where two conditions differ, so do their names.
     fn file_name(&self) -> String {
         let whole = digest::sha256(format!("{self:?}"));
         format!("{}.json", whole.start::<8>())
@@ -84,17 +84,19 @@ pub fn fastest_kept(model: &OnnxModel) -> Result<Option<Fastest>, UnreadableFast
     let Some(folder) = folder() else {
         return Ok(None);
     };
-    let place = Place::of(model);
-    let path = folder.join(place.file_name());
+    let conditions = Conditions::of(model);
+    let path = folder.join(conditions.file_name());
     let kept = read(&path).map_err(|cause| UnreadableFastest { path, cause })?;
-    Ok(kept.filter(|kept| kept.place == place).map(|kept| Fastest {
-        arrangement: Arrangement {
-            workers: kept.workers.max(1),
-            threads: kept.threads.max(1),
-            batch_size: kept.batch.max(1),
-        },
-        tiles_per_s: kept.tiles_per_s,
-    }))
+    Ok(kept
+        .filter(|kept| kept.conditions == conditions)
+        .map(|kept| Fastest {
+            arrangement: Arrangement {
+                workers: kept.workers.max(1),
+                threads: kept.threads.max(1),
+                batch_size: kept.batch.max(1),
+            },
+            tiles_per_s: kept.tiles_per_s,
+        }))
 }
 
 /// Keeps the fastest arrangement for runs to come; answers its file.
@@ -109,14 +111,14 @@ pub fn keep_fastest(model: &OnnxModel, best: Arrangement, tiles_per_s: f64) -> i
         )
     })?;
     let kept = Kept {
-        place: Place::of(model),
+        conditions: Conditions::of(model),
         workers: best.workers,
         threads: best.threads,
         batch: best.batch_size,
         tiles_per_s,
     };
     fs::create_dir_all(&folder)?;
-    let path = folder.join(kept.place.file_name());
+    let path = folder.join(kept.conditions.file_name());
     // Beside its place and then renamed, so that a run never reads half of it.
     let mut file = tempfile::NamedTempFile::new_in(&folder)?;
     writeln!(file, "{}", serde_json::to_string_pretty(&kept)?)?;
@@ -146,8 +148,8 @@ fn folder() -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    fn place() -> Place {
-        Place {
+    fn conditions() -> Conditions {
+        Conditions {
             checksum: "ab".into(),
             adaptation: None,
             engine: "onnxruntime 1.31.1, cpu".into(),
@@ -157,32 +159,32 @@ mod tests {
 
     #[test]
     fn another_model_engine_or_number_of_cores_has_another_file() {
-        let mut names = vec![place().file_name()];
+        let mut names = vec![conditions().file_name()];
         names.push(
-            Place {
+            Conditions {
                 checksum: "cd".into(),
-                ..place()
+                ..conditions()
             }
             .file_name(),
         );
         names.push(
-            Place {
+            Conditions {
                 engine: "onnxruntime 1.32.0, cpu".into(),
-                ..place()
+                ..conditions()
             }
             .file_name(),
         );
         names.push(
-            Place {
+            Conditions {
                 cores: 3,
-                ..place()
+                ..conditions()
             }
             .file_name(),
         );
         names.push(
-            Place {
+            Conditions {
                 adaptation: Some("nchw".into()),
-                ..place()
+                ..conditions()
             }
             .file_name(),
         );
@@ -197,7 +199,7 @@ mod tests {
         let path = folder.path().join("kept.json");
         assert!(read(&path).unwrap().is_none());
         let kept = Kept {
-            place: place(),
+            conditions: conditions(),
             workers: 2,
             threads: 1,
             batch: 8,

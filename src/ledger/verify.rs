@@ -20,7 +20,7 @@ pub struct Verified {
     pub candidates: u64,
     /// The states of the tiles, counted from the outcomes; `not_visited` is 0.
     pub counts: StateCounts,
-    /// What is wrong, in words, the first [`PROBLEMS_TOLD_MAX`] of it.
+    /// What is wrong, in words, the first twenty of it.
     pub problems: Vec<String>,
     /// How much is wrong.
     pub problem_count: u64,

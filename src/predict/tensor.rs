@@ -31,7 +31,7 @@ impl Signature {
 pub struct Port {
     pub name: String,
     pub element: ElementType,
-    /// Sizes, [`OPEN`] where any will do; `None` when even their number is unknown.
+    /// Sizes, `OPEN` where any will do; `None` when even their number is unknown.
     pub shape: Option<Vec<i64>>,
 }
 

@@ -1,7 +1,7 @@
 //! Models that servers run, over TF Serving's protocol and the Open Inference Protocol, each by REST
 //! and by gRPC.
 //!
-//! [`tf_serving`] and [`open_inference`] know what a protocol says, [`http`] and [`grpc`] how bytes
+//! `tf_serving` and `open_inference` know what a protocol says, `http` and `grpc` how bytes
 //! travel, and the four files that are named by both put them together.
 //!
 //! In: URLs of one model at one or more servers, then batches of encoded images, sent as they are.

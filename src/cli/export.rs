@@ -16,7 +16,9 @@ use super::{
 use crate::{
     detections::{Comparison, MATCH_M, OsmStatus},
     evaluation::Expected,
-    export::{self, Against, ExportError, ExportRequest, Format, Geometry, IfExists, Schema},
+    export::{
+        self, Against, ExportError, ExportRequest, Format, Geometry, IfExists, RealUse, Schema,
+    },
     imagery::{self, SourceOptions},
     ledger::LedgerReader,
     run::{self, RunError},
@@ -123,7 +125,11 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let ledger = LedgerReader::open(&args.run)?;
     let manifest = ledger.manifest()?;
     let threshold = args.threshold.unwrap_or(manifest.threshold);
-    refuse_synthetic(&args, manifest.imagery.synthetic)?;
+    // Before a large file of OpenStreetMap's data is read.
+    if let Some(wanted) = real_use(&args) {
+        export::refuse_synthetic(wanted, manifest.imagery.synthetic, args.allow_synthetic)
+            .map_err(hints::export::explain)?;
+    }
     let features = match &args.osm {
         Some(path) => Some(osm_file::read(path)?),
         None => None,
@@ -131,11 +137,13 @@ pub fn run(args: Args) -> Result<ExitCode, CliError> {
     let against = features.as_ref().map(|features| Against {
         features,
         radius_m: args.osm_radius,
+        allow_synthetic: args.allow_synthetic,
     });
     let mut request = ExportRequest::against(&ledger, threshold, against)
         .map_err(hints::export::explain)?
         .with_geometry(args.geometry)
-        .with_schema(args.schema);
+        .with_schema(args.schema)
+        .with_synthetic_allowed(args.allow_synthetic);
     if let (Some(path), Some(comparison)) = (&args.osm, request.grid().comparison()) {
         tell_comparison(path, comparison);
     }
@@ -197,25 +205,13 @@ fn fetch_chips(
     })
 }
 
-/// Nothing drawn may lead to OpenStreetMap by oversight.
-fn refuse_synthetic(args: &Args, synthetic: bool) -> Result<(), CliError> {
-    if !synthetic || args.allow_synthetic {
-        return Ok(());
-    }
+/// The use of the run, among those asked for, that its imagery has to be real for.
+fn real_use(args: &Args) -> Option<RealUse> {
     let for_mapping = args.format.filter(|format| format.is_for_mapping());
-    let what = if let Some(format) = for_mapping {
-        format!("the format {format} is for mapping")
-    } else if args.bundle {
-        "a bundle is for mapping".to_owned()
-    } else if args.osm.is_some() {
-        "a comparison with OpenStreetMap is for real imagery".to_owned()
-    } else {
-        return Ok(());
-    };
-    Err(
-        CliError::new(format!("{what}, and this run's imagery is SYNTHETIC"))
-            .hint("--allow-synthetic does it all the same, to try it out"),
-    )
+    for_mapping
+        .map(RealUse::Format)
+        .or(args.bundle.then_some(RealUse::Bundle))
+        .or(args.osm.is_some().then_some(RealUse::Comparison))
 }
 
 fn tell_comparison(path: &Path, comparison: &Comparison) {

@@ -10,10 +10,12 @@ use std::{
 };
 
 use super::{
-    ExportError, ExportRequest, Format, Geometry, IfExists, QGIS_LINE_STYLE, QGIS_STYLE,
+    ExportError, ExportRequest, Format, Geometry, IfExists, QGIS_LINE_STYLE, QGIS_STYLE, RealUse,
     credits::{NOTE, RULES, attribution, layer_name},
     osm::escaped,
-    qgis, write,
+    qgis,
+    tile_server::is_open_tile_server,
+    write,
 };
 
 const MAPCSS: &str = include_str!("../../styles/hints.mapcss");
@@ -29,6 +31,7 @@ pub fn write_bundle(
     folder: &Path,
     if_exists: IfExists,
 ) -> Result<u64, ExportError> {
+    request.check_use(RealUse::Bundle)?;
     if if_exists == IfExists::Refuse && folder.exists() {
         return Err(ExportError::Exists {
             path: folder.to_owned(),
@@ -105,12 +108,6 @@ fn session(request: &ExportRequest<'_>) -> String {
 /// The run's imagery as JOSM names it.
 fn imagery_url(name: &str) -> Option<String> {
     is_open_tile_server(name).then(|| format!("tms:{}", name.replace("{z}", "{zoom}")))
-}
-
-/// Whether other programs can open the run's imagery: a tile server, and no key is hidden.
-pub(super) fn is_open_tile_server(name: &str) -> bool {
-    let open = name.starts_with("http") && !name.contains("***") && !name.contains("{env:");
-    open && name.contains("{x}") && !name.contains("{q}")
 }
 
 fn readme(request: &ExportRequest<'_>) -> String {

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::Format;
+use super::{Format, RealUse};
 use crate::{detections::DetectionsError, ledger::LedgerError};
 
 /// Trouble with an export.
@@ -16,6 +16,8 @@ pub enum ExportError {
     ThresholdBelowKept { threshold: f32, keep_threshold: f32 },
     #[error("a threshold is a score (got {got}, expected 0 to 1)")]
     InvalidThreshold { got: f32 },
+    #[error("{wanted}, and this run's imagery is SYNTHETIC")]
+    Synthetic { wanted: RealUse },
     #[error("the format {format} has no tile squares, only points")]
     PointsOnly { format: Format },
     #[error("the format {format} has no legacy property names, only GeoJSON has")]

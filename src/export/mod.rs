@@ -19,9 +19,11 @@ mod mbtiles;
 mod ogr;
 mod osm;
 mod qgis;
+mod real_use;
 mod report;
 mod staged;
 mod table;
+mod tile_server;
 
 use std::{
     collections::HashMap,
@@ -34,6 +36,7 @@ pub use audit::{Audit, AuditOf};
 pub use bundle::write_bundle;
 pub use curves::write_curves;
 pub use error::ExportError;
+pub use real_use::RealUse;
 
 use crate::{
     detections::{Detection, Detections, Label, LikelyGrid, OsmStatus},
@@ -158,6 +161,8 @@ pub struct Against<'a> {
     pub features: &'a PowerFeatures,
     /// How far apart a detection and a mapped tower may lie, in metres.
     pub radius_m: f64,
+    /// Compare a run over drawn imagery all the same, to try it out.
+    pub allow_synthetic: bool,
 }
 
 /// What to export.
@@ -168,6 +173,7 @@ pub struct ExportRequest<'a> {
     geometry: Geometry,
     schema: Schema,
     images: HashMap<TileCoord, Vec<u8>>,
+    allow_synthetic: bool,
 }
 
 impl<'a> ExportRequest<'a> {
@@ -184,7 +190,7 @@ impl<'a> ExportRequest<'a> {
     /// The same, each detection with what OpenStreetMap has there.
     ///
     /// # Errors
-    /// As for [`ExportRequest::new`].
+    /// As for [`ExportRequest::new`], and when the run's imagery is SYNTHETIC and that is not allowed.
     pub fn against(
         ledger: &'a LedgerReader,
         threshold: f32,
@@ -192,6 +198,10 @@ impl<'a> ExportRequest<'a> {
     ) -> Result<Self, ExportError> {
         if !(0.0..=1.0).contains(&threshold) {
             return Err(ExportError::InvalidThreshold { got: threshold });
+        }
+        if let Some(against) = osm {
+            let synthetic = ledger.manifest()?.imagery.synthetic;
+            refuse_synthetic(RealUse::Comparison, synthetic, against.allow_synthetic)?;
         }
         let detections = Detections::of(ledger)?;
         let keep_threshold = detections.manifest().keep_threshold;
@@ -209,6 +219,7 @@ impl<'a> ExportRequest<'a> {
             geometry: Geometry::Point,
             schema: Schema::Hvmap,
             images: HashMap::new(),
+            allow_synthetic: false,
         })
     }
 
@@ -221,6 +232,14 @@ impl<'a> ExportRequest<'a> {
     #[must_use]
     pub fn with_schema(mut self, schema: Schema) -> Self {
         self.schema = schema;
+        self
+    }
+
+    /// Lets a run over drawn imagery into formats for mapping, to try them out; everything written
+    /// from it says SYNTHETIC. Without it they are refused.
+    #[must_use]
+    pub fn with_synthetic_allowed(mut self, allowed: bool) -> Self {
+        self.allow_synthetic = allowed;
         self
     }
 
@@ -284,7 +303,19 @@ impl<'a> ExportRequest<'a> {
         self.grid.along_lines().into_iter().filter(is_left)
     }
 
+    /// Refuses a use that the run's imagery has to be real for.
+    fn check_use(&self, wanted: RealUse) -> Result<(), ExportError> {
+        refuse_synthetic(
+            wanted,
+            self.manifest().imagery.synthetic,
+            self.allow_synthetic,
+        )
+    }
+
     fn check(&self, format: Format) -> Result<(), ExportError> {
+        if format.is_for_mapping() {
+            self.check_use(RealUse::Format(format))?;
+        }
         if cfg!(not(feature = "gdal")) && matches!(format, Format::Gpkg | Format::Flatgeobuf) {
             return Err(ExportError::WithoutGdal { format });
         }
@@ -295,6 +326,23 @@ impl<'a> ExportRequest<'a> {
             return Err(ExportError::NoLegacy { format });
         }
         Ok(())
+    }
+}
+
+/// Refuses a use of a run over drawn imagery, unless that is allowed. [`write`], [`write_to`],
+/// [`write_bundle`] and [`ExportRequest::against`] ask it by themselves; a caller asks first where
+/// something costly comes before them.
+///
+/// # Errors
+/// [`ExportError::Synthetic`].
+pub fn refuse_synthetic(
+    wanted: RealUse,
+    synthetic: bool,
+    allow_synthetic: bool,
+) -> Result<(), ExportError> {
+    match synthetic && !allow_synthetic {
+        true => Err(ExportError::Synthetic { wanted }),
+        false => Ok(()),
     }
 }
 
@@ -309,8 +357,9 @@ pub enum IfExists {
 /// nothing stands at `path` but what stood there before.
 ///
 /// # Errors
-/// When the request does not suit the format, the file exists and must not be replaced, the run
-/// cannot be read, or the file cannot be written.
+/// When the request does not suit the format, the format is for mapping and the run's imagery
+/// SYNTHETIC, the file exists and must not be replaced, the run cannot be read, or the file cannot be
+/// written.
 pub fn write(
     format: Format,
     request: &ExportRequest<'_>,

@@ -14,9 +14,9 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use super::{
     ExportRequest, QGIS_LINE_STYLE, QGIS_STYLE,
-    bundle::is_open_tile_server,
     credits::{NOTE, attribution, layer_name},
     osm::escaped,
+    tile_server::is_open_tile_server,
 };
 use crate::tiles::{TilePosition, mercator};
 

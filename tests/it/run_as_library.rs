@@ -11,13 +11,14 @@ use std::{
 };
 
 use hvmap::{
-    export::ExportRequest,
+    export::{self, Against, ExportError, ExportRequest, Format, IfExists},
     image::RgbTile,
     imagery::{
         Emit, FetchFailure, Fetched, ImageryError, ImagerySource, RetryClass, SourceDescription,
         SourceOptions,
     },
     ledger::LedgerError,
+    osm::PowerFeatures,
     pipeline::{Ending, PipelineError, Progress},
     predict::{Classifier, Model, ModelInfo, PredictError},
     run::{
@@ -388,6 +389,47 @@ fn a_report_shows_no_drawn_images_of_a_run_over_real_imagery_nor_the_other_way_r
             Err(RunError::ChipsOfOtherKind { .. })
         ));
         fetch_chips(&source(synthetic), &request, &mut ()).unwrap();
+    }
+}
+
+#[test]
+fn drawn_towers_reach_no_format_for_mapping_unless_that_is_allowed() {
+    for synthetic in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = combined(false, synthetic, &scoring()).unwrap();
+        let mut run = Run::open(&plan, folder.path(), &mut ()).unwrap();
+        run.start(&StopHandle::default(), &mut ()).unwrap();
+        for allowed in [true, false] {
+            let refused = synthetic && !allowed;
+            let request = || {
+                ExportRequest::new(run.ledger(), 0.99)
+                    .unwrap()
+                    .with_synthetic_allowed(allowed)
+            };
+            let is_refused = |result: Result<u64, ExportError>| {
+                matches!(result, Err(ExportError::Synthetic { .. }))
+            };
+            let mut out = Vec::new();
+            for format in Format::ALL
+                .iter()
+                .copied()
+                .filter(|format| format.is_for_mapping())
+            {
+                let written = export::write_to(format, &request(), &mut out);
+                assert_eq!(is_refused(written), refused, "{format}");
+            }
+            let bundle = folder.path().join(format!("bundle-{allowed}"));
+            let written = export::write_bundle(request(), &bundle, IfExists::Refuse);
+            assert_eq!(is_refused(written), refused);
+            assert_eq!(bundle.exists(), !refused);
+            let against = Against {
+                features: &PowerFeatures::default(),
+                radius_m: 50.0,
+                allow_synthetic: allowed,
+            };
+            let compared = ExportRequest::against(run.ledger(), 0.99, Some(against));
+            assert_eq!(is_refused(compared.map(|_| 0)), refused);
+        }
     }
 }
 

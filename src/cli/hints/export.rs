@@ -9,6 +9,9 @@ pub fn explain(error: ExportError) -> CliError {
             "export with --threshold {keep_threshold} or more, or run the area again into a new \
              folder with a lower --keep-threshold"
         )),
+        ExportError::Synthetic { .. } => {
+            Some("--allow-synthetic does it all the same, to try it out".to_owned())
+        }
         ExportError::Exists { .. } => Some("--force replaces it".to_owned()),
         ExportError::PointsOnly { .. } => {
             Some("use --geometry point, or --format geojson".to_owned())

@@ -57,7 +57,7 @@ impl ValueEnum for Schema {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let (name, what) = match self {
-            Self::Hvmap => ("hvmap", "`id`, `rank`, `score`, `chain` and more"),
+            Self::Hvmap => ("hvmap", "`id`, `rank`, `score`, `line` and more"),
             Self::Legacy => (
                 "legacy",
                 "`X`, `Y`, `Z`, `pred` and `fill`, as the tools of 2018 wrote them",

@@ -431,6 +431,19 @@ mod tests {
     }
 
     #[test]
+    fn a_table_is_read_with_the_names_of_its_time() {
+        for columns in [
+            "chain,place",
+            "line,line_position,imagery,imagery_date,class,box_m,stage",
+        ] {
+            let commas = ",".repeat(columns.matches(',').count());
+            let text = format!("id,{columns},label\n18-140000-95508-1,{commas},accepted\n");
+            let (labels, _) = labelled(&read(text.as_bytes()).unwrap());
+            assert_eq!(labels[0], Some(Label::Accepted), "{columns}");
+        }
+    }
+
+    #[test]
     fn geojson_is_read_from_its_properties_whether_hvmaps_or_joms() {
         let text = r#"{"type":"FeatureCollection","features":[
             {"type":"Feature","id":"18-140000-95508-1","properties":{"label":"accepted"},"geometry":null},

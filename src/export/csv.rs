@@ -9,17 +9,20 @@ use super::{
     ExportError, ExportRequest,
     credits::attribution,
     geojson::Degrees,
-    table::{FIELDS, Row, Value},
+    table::{FIELDS, IMAGERY, Row, Value},
 };
 use crate::detections::Detection;
 
 /// Columns behind a detection's own. The last ones are the same in every row: a table has no other
-/// place to say where it comes from.
+/// place to say where it comes from. Here `imagery` is the source of the whole run.
 const MORE_COLUMNS: [&str; 6] = ["lon", "lat", "attribution", "imagery", "model", "manifest"];
 
 pub(super) fn write(request: &ExportRequest<'_>, out: &mut dyn Write) -> Result<u64, ExportError> {
     let own = FIELDS.iter().map(|(name, _)| *name);
-    let header: Vec<_> = own.chain(MORE_COLUMNS).collect();
+    let header: Vec<_> = own
+        .filter(|&name| name != IMAGERY)
+        .chain(MORE_COLUMNS)
+        .collect();
     write!(out, "{}\r\n", header.join(",")).map_err(ExportError::Stream)?;
     let manifest = request.manifest();
     let origin = [
@@ -41,7 +44,10 @@ fn write_row(
     origin: &str,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    for (_, value) in Row::of(request, detection).iter() {
+    for (name, value) in Row::of(request, detection).iter() {
+        if name == IMAGERY {
+            continue;
+        }
         match value {
             Some(Value::Text(text)) => out.write_all(quoted(text).as_bytes())?,
             Some(Value::Whole(number)) => write!(out, "{number}")?,

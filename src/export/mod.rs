@@ -143,7 +143,7 @@ impl Geometry {
 /// The names of the properties.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Schema {
-    /// `id`, `rank`, `score`, `chain` and more.
+    /// `id`, `rank`, `score`, `line` and more.
     #[default]
     Hvmap,
     /// `X`, `Y`, `Z`, `pred` and `fill`, as the tools of 2018 wrote them.

@@ -21,7 +21,7 @@ use super::{
     credits::{NOTE, Provenance, layer_name},
     geojson::{line_parts, lines},
     staged::StagedFile,
-    table::{FIELDS, Kind, Row, Value, hundredths, tenths},
+    table::{FIELDS, FieldKind, Row, Value, hundredths, tenths},
 };
 use crate::gdal_reports::{Quiet, take_failure};
 
@@ -95,9 +95,9 @@ fn write_layers(
         })?;
         for (name, kind) in FIELDS {
             let kind = match kind {
-                Kind::Text => OGRFieldType::OFTString,
-                Kind::Whole | Kind::Flag => OGRFieldType::OFTInteger64,
-                Kind::Real => OGRFieldType::OFTReal,
+                FieldKind::Text => OGRFieldType::OFTString,
+                FieldKind::Whole | FieldKind::Flag => OGRFieldType::OFTInteger64,
+                FieldKind::Real => OGRFieldType::OFTReal,
             };
             FieldDefn::new(name, kind)?.add_to_layer(&layer)?;
         }
@@ -146,7 +146,7 @@ fn write_layers(
             options: Some(&[&described]),
         })?;
         for (name, kind) in [
-            ("chain", OGRFieldType::OFTInteger64),
+            ("line", OGRFieldType::OFTInteger64),
             ("towers", OGRFieldType::OFTInteger64),
             ("length_m", OGRFieldType::OFTReal),
             ("confidence", OGRFieldType::OFTReal),

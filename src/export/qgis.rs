@@ -49,13 +49,13 @@ fn project(request: &ExportRequest<'_>) -> String {
             id: "hvmap_layer_towers",
             name: layer("towers"),
             source: source("towers", "hints.geojson"),
-            kind: Kind::Vector("Point", QGIS_STYLE),
+            kind: SourceKind::Vector("Point", QGIS_STYLE),
         },
         Layer {
             id: "hvmap_layer_lines",
             name: layer("lines"),
             source: source("lines", "lines.geojson"),
-            kind: Kind::Vector("Line", QGIS_LINE_STYLE),
+            kind: SourceKind::Vector("Line", QGIS_LINE_STYLE),
         },
     ];
     if is_open_tile_server(&manifest.imagery.name) {
@@ -63,7 +63,7 @@ fn project(request: &ExportRequest<'_>) -> String {
             id: "hvmap_layer_imagery",
             name: "imagery of the run".to_owned(),
             source: tiles_source(&manifest.imagery.name, manifest.zoom),
-            kind: Kind::Tiles(attribution(request)),
+            kind: SourceKind::Tiles(attribution(request)),
         });
     }
     let tree: String = layers.iter().map(Layer::in_tree).collect();
@@ -97,10 +97,10 @@ struct Layer {
     name: String,
     /// As QGIS's provider takes it.
     source: String,
-    kind: Kind,
+    kind: SourceKind,
 }
 
-enum Kind {
+enum SourceKind {
     /// Geometry and QML.
     Vector(&'static str, &'static [u8]),
     /// Tiles with their attribution.
@@ -110,8 +110,8 @@ enum Kind {
 impl Layer {
     fn provider(&self) -> &'static str {
         match self.kind {
-            Kind::Vector(..) => "ogr",
-            Kind::Tiles(_) => "wms",
+            SourceKind::Vector(..) => "ogr",
+            SourceKind::Tiles(_) => "wms",
         }
     }
 
@@ -130,12 +130,12 @@ impl Layer {
         let (id, provider) = (self.id, self.provider());
         let (name, source) = (escaped(&self.name), escaped(&self.source));
         let (attributes, system, more) = match &self.kind {
-            Kind::Vector(geometry, style) => (
+            SourceKind::Vector(geometry, style) => (
                 format!("type=\"vector\" geometry=\"{geometry}\" labelsEnabled=\"1\""),
                 LON_LAT,
                 style_elements(style),
             ),
-            Kind::Tiles(attribution) => (
+            SourceKind::Tiles(attribution) => (
                 "type=\"raster\"".to_owned(),
                 WEB_MERCATOR,
                 format!("<attribution>{}</attribution>", escaped(attribution)),

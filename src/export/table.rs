@@ -12,7 +12,7 @@ use crate::detections::Detection;
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FieldKind {
     Text,
     Whole,
     Real,
@@ -29,24 +29,35 @@ pub(super) enum Value<'a> {
     Flag(bool),
 }
 
+/// The field of the image that a tile was cut from.
+pub(super) const IMAGERY: &str = "imagery";
+
 /// Name and kind of each field, in order. All but `id`, `rank` and the like may be missing.
-pub(super) const FIELDS: [(&str, Kind); 15] = [
-    ("id", Kind::Text),
-    ("rank", Kind::Whole),
-    ("band", Kind::Text),
-    ("score", Kind::Real),
-    ("tile", Kind::Text),
-    ("uncertainty_m", Kind::Real),
-    ("located", Kind::Flag),
-    // Number of the probable line, and place in it; lonely ones have none.
-    ("chain", Kind::Whole),
-    ("place", Kind::Whole),
-    ("osm_status", Kind::Text),
-    ("osm_id", Kind::Text),
-    ("osm_distance_m", Kind::Real),
-    ("review", Kind::Text),
-    ("synthetic", Kind::Flag),
-    ("desc", Kind::Text),
+pub(super) const FIELDS: [(&str, FieldKind); 20] = [
+    ("id", FieldKind::Text),
+    ("rank", FieldKind::Whole),
+    ("band", FieldKind::Text),
+    ("score", FieldKind::Real),
+    ("tile", FieldKind::Text),
+    ("uncertainty_m", FieldKind::Real),
+    ("located", FieldKind::Flag),
+    // Number of the likely line, and position in it from 1; isolated ones have none.
+    ("line", FieldKind::Whole),
+    ("line_position", FieldKind::Whole),
+    ("osm_status", FieldKind::Text),
+    ("osm_id", FieldKind::Text),
+    ("osm_distance_m", FieldKind::Real),
+    ("review", FieldKind::Text),
+    ("synthetic", FieldKind::Flag),
+    ("desc", FieldKind::Text),
+    // Name of the image that the tile was cut from, and when it was taken, ISO 8601.
+    (IMAGERY, FieldKind::Text),
+    ("imagery_date", FieldKind::Text),
+    // Class of the detector's best box, and the longer side of that box on the ground, in metres.
+    ("class", FieldKind::Text),
+    ("box_m", FieldKind::Real),
+    // Which model of a cascade gave the score.
+    ("stage", FieldKind::Text),
 ];
 
 /// One detection as a flat row: a value for each of [`FIELDS`]. Serializes as a map of those that
@@ -80,6 +91,12 @@ impl<'a> Row<'a> {
                 detection.review.map(|label| text(label.name())),
                 Some(Value::Flag(manifest.imagery.synthetic)),
                 Some(owned(label(manifest, detection))),
+                // No source tells its images yet, and no model draws boxes or answers in stages.
+                None,
+                None,
+                None,
+                None,
+                None,
             ],
         }
     }

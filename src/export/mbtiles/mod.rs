@@ -27,7 +27,7 @@ use super::{
     credits::{NOTE, Provenance, attribution, layer_name},
     geojson::line_parts,
     staged::StagedFile,
-    table::{FIELDS, Kind, hundredths, tenths},
+    table::{FIELDS, FieldKind, hundredths, tenths},
 };
 use crate::{
     detections::{LikelyLine, Placeholders},
@@ -187,7 +187,7 @@ impl<'a> Layers<'a> {
                 "minzoom": zoom_min,
                 "maxzoom": zoom_max,
                 "fields": {
-                    "chain": "Number", "towers": "Number", "length_m": "Number",
+                    "line": "Number", "towers": "Number", "length_m": "Number",
                     "confidence": "Number",
                 },
             },
@@ -204,7 +204,7 @@ impl<'a> Layers<'a> {
 
 /// The fields of a detection that go into vector tiles: what `desc` says stands in the others, and
 /// would make up most of a tile.
-fn fields() -> impl Iterator<Item = (usize, &'static str, Kind)> {
+fn fields() -> impl Iterator<Item = (usize, &'static str, FieldKind)> {
     let numbered = FIELDS.iter().enumerate();
     numbered
         .map(|(i, &(name, kind))| (i, name, kind))
@@ -214,9 +214,9 @@ fn fields() -> impl Iterator<Item = (usize, &'static str, Kind)> {
 fn described_fields() -> serde_json::Value {
     let described = fields().map(|(_, name, kind)| {
         let kind = match kind {
-            Kind::Text => "String",
-            Kind::Whole | Kind::Real => "Number",
-            Kind::Flag => "Boolean",
+            FieldKind::Text => "String",
+            FieldKind::Whole | FieldKind::Real => "Number",
+            FieldKind::Flag => "Boolean",
         };
         (name.to_owned(), kind.into())
     });
@@ -233,7 +233,7 @@ fn properties(tower: &Tower) -> std::io::Result<Vec<(&'static str, mvt::Value)>>
 
 fn line_properties(line: &LikelyLine) -> [(&'static str, mvt::Value); 4] {
     [
-        ("chain", u64::from(line.number).into()),
+        ("line", u64::from(line.number).into()),
         ("towers", (line.towers.len() as u64).into()),
         ("length_m", tenths(line.length_m).into()),
         ("confidence", hundredths(line.confidence).into()),

@@ -329,7 +329,7 @@ impl<'a> ExportRequest<'a> {
     }
 }
 
-/// Refuses a use of a run over drawn imagery, unless that is allowed. [`write`], [`write_to`],
+/// Refuses a use of a run over drawn imagery, unless that is allowed. [`write()`], [`write_to`],
 /// [`write_bundle`] and [`ExportRequest::against`] ask it by themselves; a caller asks first where
 /// something costly comes before them.
 ///
